@@ -171,8 +171,11 @@ uint64_t scratchTileBytes(const KernelSpec &spec) {
 KernelScratch kernelScratch(const KernelSpec &spec) {
   KernelScratch scratch{(scratchTileBytes(spec) + 63) / 64 * 64, 0};
   if (spec.kind == KernelKind::Linear && spec.prologue != Prologue::None) {
+    // Normalized rows are kept for float weights; for quantized ones a single row is a passing stage.
+    bool anyFloat = !std::all_of(spec.ranges.begin(), spec.ranges.end(),
+                                 [](const LinearRange &r) { return isQuantized(r.format); });
     if (spec.prologue == Prologue::Norm)
-      scratch.perToken += 4ull * rowStride(spec.inner);
+      (anyFloat ? scratch.perToken : scratch.fixed) += 4ull * rowStride(spec.inner);
     if (anyQuantized(spec))
       scratch.perToken += AXM_QROW_BYTES(padTo(spec.inner, AXM_GROUP));
     scratch.fixed += 64;

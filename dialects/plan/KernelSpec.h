@@ -110,8 +110,8 @@ struct KernelScratch {
   uint64_t fixed, perToken;
 };
 KernelScratch kernelScratch(const KernelSpec &spec);
-/// Offsets inside the scratch: f32 rows, then QRows, then the tile (see kernelScratch). The tile lies
-/// first, at 0, because its size is fixed.
+/// Bytes of the tile at the start of the scratch; the prologue's rows follow at the next multiple of 64:
+/// first the f32 rows (one row, or T of them if a range has float weights), then the QRows.
 uint64_t scratchTileBytes(const KernelSpec &spec);
 
 /// The row of the image's kernel table for this spec, but for the code offsets.
