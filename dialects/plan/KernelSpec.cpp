@@ -158,7 +158,7 @@ uint64_t scratchTileBytes(const KernelSpec &spec) {
   }
   if (spec.kind != KernelKind::Linear)
     return 0;
-  uint64_t rows = AXM_STRIPE;
+  uint64_t rows = 8 * AXM_STRIPE; // Store and Residual work on up to 8 units at a time
   if (spec.epilogue == Epilogue::Qkv)
     rows = headDimPadded(spec.headDim);
   else if (spec.epilogue == Epilogue::SwiGlu)

@@ -1,0 +1,31 @@
+// Kernels in arith, scf, vector, func and LLVM dialect -> an x86-64 object file.
+#ifndef AXIOM_CODEGEN_CPU_LOWERKERNELS_H
+#define AXIOM_CODEGEN_CPU_LOWERKERNELS_H
+
+#include "codegen/cpu/CodeImage.h"
+
+#include "mlir/IR/BuiltinOps.h"
+
+namespace axiom::codegen {
+
+/// One instruction-set level: data of the emitter.
+struct CpuLevel {
+  std::string name;     ///< "x86-64-v3"
+  std::string triple;
+  std::string cpu;
+  std::string features;
+};
+const std::vector<CpuLevel> &levels();
+
+/// Lowers `module` in place to the LLVM dialect, then to an object for `level`.
+Result<std::vector<uint8_t>> lowerToObject(mlir::ModuleOp module, const CpuLevel &level, CodeText *text);
+
+/// Links an object to a flat image with the table of `rows` in front and fills their entry offsets.
+/// `kernels` are the symbol stems (NAME.body, NAME.prologue).
+Result<std::vector<uint8_t>> linkImage(const std::vector<uint8_t> &object,
+                                       const std::vector<std::string> &kernels,
+                                       std::vector<AxmKernelRow> &rows);
+
+} // namespace axiom::codegen
+
+#endif
