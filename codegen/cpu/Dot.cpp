@@ -206,7 +206,7 @@ static void emitDotFunction(Emit &e, AxmFormat format, int64_t tokens) {
       return;
     }
     // A chain over k has the latency of an fma per step: several stripes run side by side.
-    int64_t width = tokens >= 4 ? 2 : 4;
+    int64_t width = tokens == 8 ? 1 : tokens == 4 ? 2 : 4;
     Value whole = e.mul(e.udiv(a[2], e.i64c(width)), e.i64c(width));
     e.loop(e.i64c(0), whole, width, [&](Value stripe) {
       SmallVector<Value> pointers;
