@@ -40,9 +40,9 @@ public:
       Value low = e.sub(e.umax(oldest, start), start);
       Value count = e.umin(e.sub(e.add(position, e.i64c(1)), start), e.i64c(64));
       Value isFirst = e.cmp(CmpIPredicate::eq, block, first);
-      forHeads(3, [&](Value g, int64_t n) { emitScores(base, g, n); });
+      forHeads(2, [&](Value g, int64_t n) { emitScores(base, g, n); });
       e.loop(e.i64c(0), e.i64c(group), 1, [&](Value g) { emitSoftmax(base, g, low, count); });
-      forHeads(3, [&](Value g, int64_t n) { emitOutput(base, g, n, low, count); });
+      forHeads(2, [&](Value g, int64_t n) { emitOutput(base, g, n, low, count); });
       e.loop(e.i64c(0), e.i64c(group), 1, [&](Value g) { emitFold(g, isFirst); });
     });
     e.loop(e.i64c(0), e.i64c(group), 1, [&](Value g) { emitFinish(g); });
@@ -89,15 +89,17 @@ private:
       Value keys = e.at(base, e.shl(part, 3 + elementShift()));
       SmallVector<Value> acc =
           e.loop(e.i64c(0), e.i64c(dim), 1, zero, [&](Value d, ValueRange carried) {
-            SmallVector<Value> next(carried), key;
+            // 8 sums, 4 keys and a query: more sums would spill, fewer would wait for the fma.
+            SmallVector<Value> next(carried), q;
             Value row = e.at(keys, e.shl(d, 6 + elementShift()));
-            for (int64_t v = 0; v < width; ++v)
-              key.push_back(loadKv(e.at(row, v * (8 << elementShift()))));
             for (int64_t h = 0; h < heads; ++h) {
-              Value q = headRow(query, e.add(g, e.i64c(h)), padded * 4);
-              q = e.loadSplat(v8, e.at(q, e.shl(d, 2)));
-              for (int64_t v = 0; v < width; ++v)
-                next[h * width + v] = e.fma(q, key[v], next[h * width + v]);
+              Value at = headRow(query, e.add(g, e.i64c(h)), padded * 4);
+              q.push_back(e.loadSplat(v8, e.at(at, e.shl(d, 2))));
+            }
+            for (int64_t v = 0; v < width; ++v) {
+              Value key = loadKv(e.at(row, v * (8 << elementShift())));
+              for (int64_t h = 0; h < heads; ++h)
+                next[h * width + v] = e.fma(q[h], key, next[h * width + v]);
             }
             return next;
           });
@@ -147,15 +149,16 @@ private:
       SmallVector<Value> zero(heads * width, e.floatOf(v8, 0.0f));
       Value column = e.at(values, e.shl(vector, 3 + elementShift()));
       SmallVector<Value> acc = e.loop(low, count, 1, zero, [&](Value j, ValueRange carried) {
-        SmallVector<Value> next(carried), v;
+        SmallVector<Value> next(carried), w;
         Value row = e.at(column, e.mul(j, e.i64c(padded << elementShift())));
-        for (int64_t i = 0; i < width; ++i)
-          v.push_back(loadKv(e.at(row, i * (8 << elementShift()))));
         for (int64_t h = 0; h < heads; ++h) {
-          Value w = headRow(scores, e.add(g, e.i64c(h)), 256);
-          w = e.loadSplat(v8, e.at(w, e.shl(j, 2)));
-          for (int64_t i = 0; i < width; ++i)
-            next[h * width + i] = e.fma(w, v[i], next[h * width + i]);
+          Value at = headRow(scores, e.add(g, e.i64c(h)), 256);
+          w.push_back(e.loadSplat(v8, e.at(at, e.shl(j, 2))));
+        }
+        for (int64_t i = 0; i < width; ++i) {
+          Value v = loadKv(e.at(row, i * (8 << elementShift())));
+          for (int64_t h = 0; h < heads; ++h)
+            next[h * width + i] = e.fma(w[h], v, next[h * width + i]);
         }
         return next;
       });

@@ -15,7 +15,7 @@ std::vector<std::string> cpuLevels() {
 }
 
 Result<CodeImage> compileCpuImage(const std::vector<plan::KernelSpec> &kernels, const std::string &name,
-                                  CodeText *text) {
+                                  CodeText *text, const ModuleEdit &edit) {
   const CpuLevel *level = nullptr;
   for (const CpuLevel &candidate : levels())
     if (candidate.name == name)
@@ -40,6 +40,8 @@ Result<CodeImage> compileCpuImage(const std::vector<plan::KernelSpec> &kernels, 
     names.push_back(spec.name);
     image.rows.push_back(plan::kernelRow(spec));
   }
+  if (edit)
+    edit(*module);
   AXIOM_ASSIGN_OR_RETURN(std::vector<uint8_t> object, lowerToObject(*module, *level, text));
   AXIOM_ASSIGN_OR_RETURN(image.bytes, linkImage(object, names, image.rows));
   return image;

@@ -6,8 +6,13 @@
 #include "runtime/base/Status.h"
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
+
+namespace mlir {
+class ModuleOp;
+}
 
 namespace axiom::codegen {
 
@@ -28,9 +33,13 @@ struct CodeText {
 /// ISA levels that the emitter has, for example {"x86-64-v3"}.
 std::vector<std::string> cpuLevels();
 
+/// For tests: changes the emitted module before it is lowered (seeded faults).
+using ModuleEdit = std::function<void(mlir::ModuleOp)>;
+
 /// Generates all kernels for one level. Deterministic: the same specs give the same bytes.
 Result<CodeImage> compileCpuImage(const std::vector<plan::KernelSpec> &kernels,
-                                  const std::string &level, CodeText *text = nullptr);
+                                  const std::string &level, CodeText *text = nullptr,
+                                  const ModuleEdit &edit = {});
 
 } // namespace axiom::codegen
 
