@@ -148,14 +148,22 @@ void decodeBlocks(SourceType type, const uint8_t *bytes, uint64_t blocks, float 
     for (uint64_t i = 0; i < blocks; ++i)
       out[i] = bf16ToF32(load16(bytes + 2 * i));
     return;
-  case SourceType::Q4_0: return each(type, bytes, blocks, out, decodeQ4_0);
-  case SourceType::Q4_1: return each(type, bytes, blocks, out, decodeQ4_1);
-  case SourceType::Q5_0: return each(type, bytes, blocks, out, decodeQ5_0);
-  case SourceType::Q5_1: return each(type, bytes, blocks, out, decodeQ5_1);
-  case SourceType::Q8_0: return each(type, bytes, blocks, out, decodeQ8_0);
-  case SourceType::Q4_K: return each(type, bytes, blocks, out, decodeQ4_K);
-  case SourceType::Q5_K: return each(type, bytes, blocks, out, decodeQ5_K);
-  case SourceType::Q6_K: return each(type, bytes, blocks, out, decodeQ6_K);
+  case SourceType::Q4_0:
+    return each(type, bytes, blocks, out, decodeQ4_0);
+  case SourceType::Q4_1:
+    return each(type, bytes, blocks, out, decodeQ4_1);
+  case SourceType::Q5_0:
+    return each(type, bytes, blocks, out, decodeQ5_0);
+  case SourceType::Q5_1:
+    return each(type, bytes, blocks, out, decodeQ5_1);
+  case SourceType::Q8_0:
+    return each(type, bytes, blocks, out, decodeQ8_0);
+  case SourceType::Q4_K:
+    return each(type, bytes, blocks, out, decodeQ4_K);
+  case SourceType::Q5_K:
+    return each(type, bytes, blocks, out, decodeQ5_K);
+  case SourceType::Q6_K:
+    return each(type, bytes, blocks, out, decodeQ6_K);
   }
 }
 

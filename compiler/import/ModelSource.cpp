@@ -8,34 +8,56 @@ namespace axiom {
 
 const char *sourceTypeName(SourceType type) {
   switch (type) {
-  case SourceType::F32: return "F32";
-  case SourceType::F16: return "F16";
-  case SourceType::BF16: return "BF16";
-  case SourceType::Q4_0: return "Q4_0";
-  case SourceType::Q4_1: return "Q4_1";
-  case SourceType::Q5_0: return "Q5_0";
-  case SourceType::Q5_1: return "Q5_1";
-  case SourceType::Q8_0: return "Q8_0";
-  case SourceType::Q4_K: return "Q4_K";
-  case SourceType::Q5_K: return "Q5_K";
-  case SourceType::Q6_K: return "Q6_K";
+  case SourceType::F32:
+    return "F32";
+  case SourceType::F16:
+    return "F16";
+  case SourceType::BF16:
+    return "BF16";
+  case SourceType::Q4_0:
+    return "Q4_0";
+  case SourceType::Q4_1:
+    return "Q4_1";
+  case SourceType::Q5_0:
+    return "Q5_0";
+  case SourceType::Q5_1:
+    return "Q5_1";
+  case SourceType::Q8_0:
+    return "Q8_0";
+  case SourceType::Q4_K:
+    return "Q4_K";
+  case SourceType::Q5_K:
+    return "Q5_K";
+  case SourceType::Q6_K:
+    return "Q6_K";
   }
   return "unknown";
 }
 
 BlockShape sourceBlock(SourceType type) {
   switch (type) {
-  case SourceType::F32: return {1, 4};
-  case SourceType::F16: return {1, 2};
-  case SourceType::BF16: return {1, 2};
-  case SourceType::Q4_0: return {32, 18};
-  case SourceType::Q4_1: return {32, 20};
-  case SourceType::Q5_0: return {32, 22};
-  case SourceType::Q5_1: return {32, 24};
-  case SourceType::Q8_0: return {32, 34};
-  case SourceType::Q4_K: return {256, 144};
-  case SourceType::Q5_K: return {256, 176};
-  case SourceType::Q6_K: return {256, 210};
+  case SourceType::F32:
+    return {1, 4};
+  case SourceType::F16:
+    return {1, 2};
+  case SourceType::BF16:
+    return {1, 2};
+  case SourceType::Q4_0:
+    return {32, 18};
+  case SourceType::Q4_1:
+    return {32, 20};
+  case SourceType::Q5_0:
+    return {32, 22};
+  case SourceType::Q5_1:
+    return {32, 24};
+  case SourceType::Q8_0:
+    return {32, 34};
+  case SourceType::Q4_K:
+    return {256, 144};
+  case SourceType::Q5_K:
+    return {256, 176};
+  case SourceType::Q6_K:
+    return {256, 210};
   }
   return {1, 1};
 }

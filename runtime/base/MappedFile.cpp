@@ -41,9 +41,9 @@ Status openRegular(const std::string &path, Descriptor &file, uint64_t &size) {
   if (::fstat(file.fd, &info) != 0)
     return systemError("stat", path, errno);
   if (!S_ISREG(info.st_mode))
-    return Status(Code::BadInput, format("'%s' is %s; a regular file is needed", path.c_str(),
-                                         S_ISDIR(info.st_mode) ? "a directory"
-                                                               : "a pipe, socket or device"));
+    return Status(Code::BadInput,
+                  format("'%s' is %s; a regular file is needed", path.c_str(),
+                         S_ISDIR(info.st_mode) ? "a directory" : "a pipe, socket or device"));
   size = static_cast<uint64_t>(info.st_size);
   return Status::okStatus();
 }

@@ -85,13 +85,13 @@ __attribute__((target("sha,sse4.1"))) void blocksShaNi(uint32_t *state, const ui
     // A ring of the last sixteen message words, four to a register.
     __m128i w[4];
     for (int i = 0; i < 4; ++i)
-      w[i] = _mm_shuffle_epi8(
-          _mm_loadu_si128(reinterpret_cast<const __m128i *>(blocks + 16 * i)), swap);
+      w[i] = _mm_shuffle_epi8(_mm_loadu_si128(reinterpret_cast<const __m128i *>(blocks + 16 * i)),
+                              swap);
 #pragma GCC unroll 16
     for (int i = 0; i < 16; ++i) {
       __m128i words = w[i & 3];
-      __m128i wk = _mm_add_epi32(
-          words, _mm_load_si128(reinterpret_cast<const __m128i *>(&kRound[4 * i])));
+      __m128i wk =
+          _mm_add_epi32(words, _mm_load_si128(reinterpret_cast<const __m128i *>(&kRound[4 * i])));
       cdgh = _mm_sha256rnds2_epu32(cdgh, abef, wk);
       abef = _mm_sha256rnds2_epu32(abef, cdgh, _mm_shuffle_epi32(wk, 0x0e));
       if (i < 12) {
@@ -121,9 +121,7 @@ bool haveShaNi() {
 
 } // namespace
 
-Sha256::Sha256(BlocksFn blocks) : blocks_(blocks) {
-  std::memcpy(state_, kInitial, sizeof state_);
-}
+Sha256::Sha256(BlocksFn blocks) : blocks_(blocks) { std::memcpy(state_, kInitial, sizeof state_); }
 
 Sha256::Sha256() : Sha256(&blocksPortable) {
 #if defined(__x86_64__)

@@ -16,9 +16,7 @@ class Sha256 {
 public:
   Sha256();
   void update(std::span<const uint8_t> bytes);
-  void update(const void *data, size_t size) {
-    update({static_cast<const uint8_t *>(data), size});
-  }
+  void update(const void *data, size_t size) { update({static_cast<const uint8_t *>(data), size}); }
   /// The digest of everything given so far; the object must not be used afterwards.
   Sha256Digest finish();
 

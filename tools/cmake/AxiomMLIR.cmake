@@ -1,5 +1,6 @@
 # LLVM, MLIR and LLD 22 from Debian, and axiom_mlir_library()/axiom_mlir_tool() on top of
-# axiom_library()/axiom_tool(): include folders, no RTTI, one shared precompiled header.
+# axiom_library()/axiom_tool(): include folders, no RTTI, one shared precompiled header
+# (tools/cmake/MlirHeaders.h) for the libraries.
 find_package(MLIR REQUIRED CONFIG PATHS /usr/lib/llvm-22)
 find_package(LLD REQUIRED CONFIG PATHS /usr/lib/llvm-22)
 list(APPEND CMAKE_MODULE_PATH ${MLIR_CMAKE_DIR} ${LLVM_CMAKE_DIR})
@@ -7,15 +8,27 @@ include(TableGen)
 include(AddLLVM)
 include(AddMLIR)
 
+option(AXIOM_MLIR_PCH "Precompile the MLIR headers once" ON)
+
 function(_axiom_mlir NAME)
   target_include_directories(${NAME} SYSTEM PRIVATE ${LLVM_INCLUDE_DIRS} ${MLIR_INCLUDE_DIRS} ${LLD_INCLUDE_DIRS})
   target_compile_options(${NAME} PRIVATE -Wno-unused-parameter)
 endfunction()
 
+# The owner of the precompiled header. Every user compiles with the same options.
+if(AXIOM_MLIR_PCH)
+  axiom_library(AxiomMlirPch SRCS ${CMAKE_SOURCE_DIR}/tools/cmake/MlirHeaders.cpp NO_RTTI)
+  _axiom_mlir(AxiomMlirPch)
+  target_precompile_headers(AxiomMlirPch PRIVATE ${CMAKE_SOURCE_DIR}/tools/cmake/MlirHeaders.h)
+endif()
+
 function(axiom_mlir_library NAME)
   axiom_library(${NAME} ${ARGN} NO_RTTI)
   _axiom_mlir(${NAME})
   target_link_libraries(${NAME} PUBLIC MLIR LLVM)
+  if(AXIOM_MLIR_PCH)
+    target_precompile_headers(${NAME} REUSE_FROM AxiomMlirPch)
+  endif()
 endfunction()
 
 function(axiom_mlir_tool NAME)

@@ -1,0 +1,48 @@
+// What axiomc is asked to do.
+#ifndef AXIOM_COMPILER_DRIVER_COMPILEROPTIONS_H
+#define AXIOM_COMPILER_DRIVER_COMPILEROPTIONS_H
+
+#include "runtime/abi/kernel_abi.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace axiom {
+
+enum class Emit {
+  Artifact, ///< model.axm
+  Mlir,     ///< the module after the last phase that runs
+  Llvm,     ///< LLVM IR of the kernels for the first target
+  Assembly,
+  Object,
+};
+
+enum class ProgressMode {
+  Auto,  ///< a status line on a terminal, else nothing
+  Plain, ///< a line per stage
+  Json,  ///< a JSON object per line
+  None,
+};
+
+struct CompilerOptions {
+  std::string input;
+  std::string output; ///< empty: derived from the input for artifacts, stdout for text
+  std::string quant;  ///< empty: formats of the source
+  std::vector<std::pair<std::string, std::string>> overrides; ///< tensor name pattern -> format
+  std::optional<AxmKvType> kvType;
+  std::vector<std::string> targets; ///< "cpu:x86-64-v3"; empty: all that this build has
+  Emit emit = Emit::Artifact;
+  std::string stopAfter; ///< a phase name; empty: run all
+  std::string dumpIrDir; ///< empty: no dumps
+  bool dryRun = false;
+  bool verbose = false;
+  uint32_t jobs = 0; ///< 0: usable cores
+  ProgressMode progress = ProgressMode::Auto;
+};
+
+} // namespace axiom
+
+#endif

@@ -1,0 +1,144 @@
+#include "compiler/driver/Report.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+namespace axiom {
+
+using plan::PlanWeight;
+
+const char *storedFormatName(AxmFormat format) {
+  static const char *const names[] = {"f32", "f16", "bf16", "q8", "q4f16", "q4"};
+  return names[format];
+}
+
+const char *kvCacheTypeName(AxmKvType type) {
+  static const char *const names[] = {"f32", "f16", "int8"};
+  return names[type];
+}
+
+std::string byteText(uint64_t bytes) {
+  auto value = static_cast<double>(bytes);
+  if (bytes < 1000)
+    return format("%d bytes", static_cast<int>(bytes));
+  if (bytes < 1000000)
+    return format("%.1f kB", value / 1e3);
+  if (bytes < 1000000000)
+    return format("%.1f MB", value / 1e6);
+  return format("%.2f GB", value / 1e9);
+}
+
+BitsPerWeight bitsPerWeight(const std::vector<PlanWeight> &weights, const WeightLayout &layout,
+                            const ModelSource &source) {
+  uint64_t sourceBytes = 0, storedBytes = 0;
+  BitsPerWeight bits;
+  for (size_t i = 0; i < weights.size(); ++i) {
+    const SourceTensor *tensor = source.find(weights[i].source);
+    if (weights[i].vector || !tensor)
+      continue;
+    bits.weights += tensor->rows * tensor->cols;
+    sourceBytes += tensor->bytes.size();
+    storedBytes += layout.places[i].size;
+  }
+  if (bits.weights > 0) {
+    bits.source = 8.0 * static_cast<double>(sourceBytes) / static_cast<double>(bits.weights);
+    bits.stored = 8.0 * static_cast<double>(storedBytes) / static_cast<double>(bits.weights);
+  }
+  return bits;
+}
+
+std::string summaryLine(const std::string &output, uint64_t fileBytes, const CompilerOptions &options,
+                        const std::vector<PlanWeight> &weights, const BitsPerWeight &bits,
+                        const std::vector<PackedTensor> &tensors) {
+  size_t worst = 0;
+  for (size_t i = 0; i < tensors.size(); ++i)
+    if (tensors[i].maxError > tensors[worst].maxError)
+      worst = i;
+  std::string loss = "exact";
+  if (!tensors.empty() && tensors[worst].maxError > 0)
+    loss = format("largest error %.3g (%s)", static_cast<double>(tensors[worst].maxError),
+                  weights[worst].name.c_str());
+  std::string line = format("%s: %s, %.1f M weights, %.2f bits each in the source, %.2f stored, %s",
+                            output.c_str(), byteText(fileBytes).c_str(),
+                            static_cast<double>(bits.weights) / 1e6, bits.source, bits.stored,
+                            loss.c_str());
+  // q4 takes a little over 4.6 bits; below 5.1 there is nothing to gain.
+  if (options.quant.empty() && options.overrides.empty() && bits.stored > 5.1)
+    line += format("; --quant q4 stores about %s",
+                   byteText(static_cast<uint64_t>(static_cast<double>(bits.weights) * 4.67 / 8)).c_str());
+  return line + "\n";
+}
+
+std::string lossLines(const std::vector<PlanWeight> &weights,
+                      const std::vector<PackedTensor> &tensors) {
+  struct Kind {
+    size_t count = 0, worst = 0;
+    double errorPower = 0, power = 0;
+  };
+  std::map<std::string, Kind> kinds;
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    if (tensors[i].maxError == 0)
+      continue;
+    Kind &kind = kinds[tensors[i].sourceType + " -> " + storedFormatName(weights[i].format)];
+    if (kind.count++ == 0 || tensors[i].maxError > tensors[kind.worst].maxError)
+      kind.worst = i;
+    kind.errorPower += tensors[i].errorPower;
+    kind.power += tensors[i].power;
+  }
+  std::string text;
+  for (const auto &[name, kind] : kinds)
+    text += format("%s: %zu tensors, relative error %.3g, largest %.3g in %s\n", name.c_str(),
+                   kind.count, std::sqrt(kind.errorPower / std::max(kind.power, 1e-300)),
+                   static_cast<double>(tensors[kind.worst].maxError),
+                   weights[kind.worst].name.c_str());
+  return text;
+}
+
+std::string tensorTable(const std::vector<PlanWeight> &weights, const WeightLayout &layout,
+                        const std::vector<PackedTensor> &tensors) {
+  std::string text;
+  for (size_t i = 0; i < weights.size(); ++i) {
+    const PlanWeight &weight = weights[i];
+    std::string loss = "exact";
+    if (tensors[i].maxError > 0)
+      loss = format("largest error %.3g, relative %.3g", static_cast<double>(tensors[i].maxError),
+                    std::sqrt(tensors[i].errorPower / std::max(tensors[i].power, 1e-300)));
+    text += format("  %-48s %6u x %-6u %-8s -> %-6s %10llu bytes  %s\n", weight.name.c_str(),
+                   weight.rows, weight.cols, tensors[i].sourceType.c_str(),
+                   weight.vector ? "vector" : storedFormatName(weight.format),
+                   static_cast<unsigned long long>(layout.places[i].size), loss.c_str());
+  }
+  return text;
+}
+
+std::string dryRunReport(const plan::ExecutionPlan &plan, const WeightLayout &layout,
+                         const BitsPerWeight &bits, const ModelConfig &config) {
+  uint64_t slotFixed = 0, slotPerToken = 0, scratchFixed = 0, scratchPerToken = 0;
+  for (const plan::PlanSlot &slot : plan.slots) {
+    slotFixed += slot.fixed;
+    slotPerToken += slot.perToken;
+  }
+  for (const plan::KernelSpec &kernel : plan.kernels) {
+    plan::KernelScratch scratch = plan::kernelScratch(kernel);
+    scratchFixed = std::max(scratchFixed, scratch.fixed);
+    scratchPerToken = std::max(scratchPerToken, scratch.perToken);
+  }
+  uint64_t blocks = (config.maxContext + AXM_KV_BLOCK - 1) / AXM_KV_BLOCK;
+  std::string text;
+  text += format("weights            %12s  (%.1f M weights, %.2f bits in the source, %.2f stored)\n",
+                 byteText(layout.size).c_str(), static_cast<double>(bits.weights) / 1e6, bits.source,
+                 bits.stored);
+  text += format("KV cache           %12s  per 64 positions (%s); %s for the whole context of %u\n",
+                 byteText(plan.kvBlockBytes).c_str(), kvCacheTypeName(plan.kvType),
+                 byteText(plan.kvBlockBytes * blocks).c_str(), config.maxContext);
+  for (uint64_t tokens : {uint64_t(1), uint64_t(512)})
+    text += format("workspace          %12s  for %llu token%s a step, and %s per thread\n",
+                   byteText(slotFixed + slotPerToken * tokens).c_str(),
+                   static_cast<unsigned long long>(tokens), tokens == 1 ? "" : "s",
+                   byteText(scratchFixed + scratchPerToken * tokens).c_str());
+  text += "Machine code, tokenizer and template add a few megabytes. Nothing was written.\n";
+  return text;
+}
+
+} // namespace axiom

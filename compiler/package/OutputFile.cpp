@@ -1,0 +1,176 @@
+#include "compiler/package/OutputFile.h"
+
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace axiom {
+
+namespace {
+
+constexpr size_t kBufferBytes = 1 << 20;
+
+// The signal handler may only touch lock-free atomics and call unlink: the name is copied to fixed
+// storage before the flag is raised.
+char pendingName[4096];
+std::atomic<bool> pending{false};
+static_assert(std::atomic<bool>::is_always_lock_free);
+
+void setPending(const std::string &name) {
+  pending.store(false);
+  if (name.empty() || name.size() >= sizeof pendingName)
+    return;
+  std::memcpy(pendingName, name.c_str(), name.size() + 1);
+  pending.store(true);
+}
+
+void onSignal(int number) {
+  if (pending.exchange(false))
+    unlink(pendingName);
+  // The default action was restored by SA_RESETHAND; the signal is delivered when this returns.
+  raise(number);
+}
+
+std::string folderOf(const std::string &path) {
+  size_t slash = path.rfind('/');
+  return slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
+}
+
+} // namespace
+
+void installSignalCleanup() {
+  struct sigaction action;
+  std::memset(&action, 0, sizeof action);
+  action.sa_handler = onSignal;
+  action.sa_flags = static_cast<int>(SA_RESETHAND);
+  for (int number : {SIGINT, SIGTERM, SIGHUP})
+    sigaction(number, &action, nullptr);
+}
+
+Result<OutputFile> OutputFile::create(const std::string &path) {
+  struct stat info;
+  if (stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode))
+    return Status(Code::InvalidArgument,
+                  format("'%s' exists and is not a regular file; choose another output", path.c_str()));
+  size_t slash = path.rfind('/');
+  std::string name = slash == std::string::npos ? path : path.substr(slash + 1);
+  std::string temporary = folderOf(path) + "/." + name + ".XXXXXX";
+  int fd = mkostemp(temporary.data(), O_CLOEXEC);
+  if (fd < 0)
+    return Status(errno == ENOSPC || errno == EMFILE ? Code::Resource : Code::InvalidArgument,
+                  format("can't create a file in '%s': %s", folderOf(path).c_str(), strerror(errno)));
+  setPending(temporary);
+  // mkostemp makes the file private; the finished artifact has the usual permissions.
+  mode_t mask = umask(0);
+  umask(mask);
+  (void)fchmod(fd, 0666 & ~mask);
+  return OutputFile(path, temporary, fd);
+}
+
+OutputFile::OutputFile(OutputFile &&other) noexcept
+    : path_(std::move(other.path_)), temporary_(std::move(other.temporary_)),
+      buffer_(std::move(other.buffer_)), fd_(other.fd_), position_(other.position_) {
+  other.fd_ = -1;
+}
+
+OutputFile::~OutputFile() {
+  if (fd_ < 0)
+    return;
+  close(fd_);
+  unlink(temporary_.c_str());
+  setPending("");
+}
+
+Status OutputFile::fail(const char *what) const {
+  return Status(errno == EIO || errno == EBADF ? Code::Internal : Code::Resource,
+                format("%s '%s' failed after %llu bytes: %s", what, temporary_.c_str(),
+                       static_cast<unsigned long long>(position_), strerror(errno)));
+}
+
+Status OutputFile::writeAll(const uint8_t *data, size_t size) {
+  while (size > 0) {
+    ssize_t written = ::write(fd_, data, size);
+    if (written < 0) {
+      if (errno == EINTR)
+        continue;
+      return fail("writing");
+    }
+    data += written;
+    size -= static_cast<size_t>(written);
+  }
+  return Status();
+}
+
+Status OutputFile::flush() {
+  Status status = writeAll(reinterpret_cast<const uint8_t *>(buffer_.data()), buffer_.size());
+  buffer_.clear();
+  return status;
+}
+
+Status OutputFile::write(std::span<const uint8_t> bytes) {
+  position_ += bytes.size();
+  if (buffer_.size() + bytes.size() > kBufferBytes)
+    AXIOM_RETURN_IF_ERROR(flush());
+  if (bytes.size() >= kBufferBytes)
+    return writeAll(bytes.data(), bytes.size());
+  buffer_.append(reinterpret_cast<const char *>(bytes.data()), bytes.size());
+  return Status();
+}
+
+Status OutputFile::padTo(uint64_t offset) {
+  static const uint8_t zeros[4096] = {};
+  while (position_ < offset) {
+    uint64_t left = offset - position_;
+    AXIOM_RETURN_IF_ERROR(
+        write({zeros, static_cast<size_t>(left < sizeof zeros ? left : sizeof zeros)}));
+  }
+  return Status();
+}
+
+Status OutputFile::patch(uint64_t offset, std::span<const uint8_t> bytes) {
+  AXIOM_RETURN_IF_ERROR(flush());
+  size_t done = 0;
+  while (done < bytes.size()) {
+    ssize_t written = pwrite(fd_, bytes.data() + done, bytes.size() - done,
+                             static_cast<off_t>(offset + done));
+    if (written < 0 && errno != EINTR)
+      return fail("writing");
+    done += written < 0 ? 0 : static_cast<size_t>(written);
+  }
+  return Status();
+}
+
+Status OutputFile::truncate(uint64_t offset) {
+  AXIOM_RETURN_IF_ERROR(flush());
+  if (ftruncate(fd_, static_cast<off_t>(offset)) != 0 ||
+      lseek(fd_, static_cast<off_t>(offset), SEEK_SET) < 0)
+    return fail("truncating");
+  position_ = offset;
+  return Status();
+}
+
+Status OutputFile::commit() {
+  AXIOM_RETURN_IF_ERROR(flush());
+  if (fsync(fd_) != 0)
+    return fail("syncing");
+  if (rename(temporary_.c_str(), path_.c_str()) != 0)
+    return Status(Code::Resource, format("renaming '%s' to '%s' failed: %s", temporary_.c_str(),
+                                         path_.c_str(), strerror(errno)));
+  close(fd_);
+  fd_ = -1;
+  setPending("");
+  int folder = open(folderOf(path_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (folder >= 0) {
+    // The rename has happened; a folder that can't be synced leaves a complete file all the same.
+    (void)fsync(folder);
+    close(folder);
+  }
+  return Status();
+}
+
+} // namespace axiom

@@ -1,0 +1,22 @@
+// Rows of f32 -> q8, q4f16, q4 with the least (weighted) squared error that a small deterministic
+// search finds. docs/quantization.md describes the search.
+//
+// Each row is quantized on its own: a row's result depends on its values and weights only, never on
+// its neighbours in the stripe, the thread or the machine.
+#ifndef AXIOM_COMPILER_PACKAGE_ROWQUANTIZER_H
+#define AXIOM_COMPILER_PACKAGE_ROWQUANTIZER_H
+
+#include "compiler/package/QuantStripe.h"
+
+namespace axiom {
+
+/// Quantizes eight rows of `cols` columns; row r starts at rows + r * paddedCols, where paddedCols is
+/// `cols` rounded up to 32. Padding columns get q = 0 and do not influence the scales.
+/// `importance`, if not null, holds `cols` non-negative weights of the squared errors.
+/// The stripe must have been sized by QuantStripe::resize(format, paddedCols / 32).
+void quantizeStripe(AxmFormat format, const float *rows, uint32_t cols, const float *importance,
+                    QuantStripe &stripe);
+
+} // namespace axiom
+
+#endif

@@ -1,0 +1,56 @@
+// One weight of the plan, packed a range of stripes at a time; used by several threads at once.
+#ifndef AXIOM_COMPILER_PACKAGE_STRIPEPACKER_H
+#define AXIOM_COMPILER_PACKAGE_STRIPEPACKER_H
+
+#include "compiler/import/ModelSource.h"
+#include "compiler/package/QuantStripe.h"
+#include "dialects/plan/ExecutionPlan.h"
+#include "runtime/base/Status.h"
+
+#include <cstdint>
+#include <vector>
+
+namespace axiom {
+
+/// Differences between packed and source values over a part of a tensor.
+struct PackStats {
+  float maxError = 0;
+  double errorPower = 0;
+  double power = 0;
+};
+
+class StripePacker {
+public:
+  /// Checks the weight against its source. Both must outlive the packer.
+  static Result<StripePacker> create(const plan::PlanWeight &weight, const ModelSource &source);
+
+  /// Units that can be packed on their own: stripes of a matrix, 1 for a vector.
+  uint32_t units() const { return units_; }
+  uint64_t unitBytes() const { return unitBytes_; }
+  uint64_t totalBytes() const { return units_ * unitBytes_; }
+  const SourceTensor *tensor() const { return tensor_; }
+
+  /// Packs units [first, first + count) to `out`, which holds count * unitBytes() bytes.
+  Status pack(uint32_t first, uint32_t count, uint8_t *out, PackStats &stats) const;
+
+private:
+  StripePacker(const plan::PlanWeight &weight, const SourceTensor *tensor);
+  int64_t logicalRow(uint32_t packedRow) const;
+  Status packVector(uint8_t *out, PackStats &stats) const;
+  void quantize(const float *rows, const int64_t *rowIds, QuantStripe &stripe) const;
+  Status judge(const float *rows, const int64_t *rowIds, const QuantStripe &stripe,
+               PackStats &stats) const;
+  Status judgeValue(float source, float packed, int64_t row, uint32_t col, PackStats &stats) const;
+
+  const plan::PlanWeight *weight_;
+  const SourceTensor *tensor_; ///< null for computed values
+  uint32_t headRows_;          ///< rows of a head, without padding
+  uint32_t packedHeadRows_;    ///< with padding
+  uint32_t paddedCols_;
+  uint32_t units_;
+  uint64_t unitBytes_;
+};
+
+} // namespace axiom
+
+#endif

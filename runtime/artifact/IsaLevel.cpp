@@ -1,0 +1,101 @@
+#include "runtime/artifact/IsaLevel.h"
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
+namespace axiom {
+
+namespace {
+
+#if defined(__x86_64__)
+
+enum Leaf { Leaf1, Leaf7, LeafExtended };
+enum Register { Ebx, Ecx };
+/// Register state that the system must save: none, the 256-bit halves, or the 512-bit parts.
+constexpr uint64_t kState256 = 0x6, kState512 = 0xe6;
+
+struct Feature {
+  const char *name;
+  Leaf leaf;
+  Register reg;
+  int bit;
+  uint64_t state;
+};
+
+constexpr Feature kFeatures[] = {
+    {"popcnt", Leaf1, Ecx, 23, 0},           {"movbe", Leaf1, Ecx, 22, 0},
+    {"avx", Leaf1, Ecx, 28, kState256},      {"f16c", Leaf1, Ecx, 29, kState256},
+    {"fma", Leaf1, Ecx, 12, kState256},      {"bmi1", Leaf7, Ebx, 3, 0},
+    {"avx2", Leaf7, Ebx, 5, kState256},      {"bmi2", Leaf7, Ebx, 8, 0},
+    {"lzcnt", LeafExtended, Ecx, 5, 0},      {"avx512f", Leaf7, Ebx, 16, kState512},
+    {"avx512dq", Leaf7, Ebx, 17, kState512}, {"avx512cd", Leaf7, Ebx, 28, kState512},
+    {"avx512bw", Leaf7, Ebx, 30, kState512}, {"avx512vl", Leaf7, Ebx, 31, kState512},
+};
+constexpr size_t kNumFeatures = sizeof kFeatures / sizeof kFeatures[0];
+constexpr uint64_t kV3 = (1u << 9) - 1, kV4 = (1u << kNumFeatures) - 1;
+
+constexpr IsaLevel kLevels[] = {{"x86-64-v3", kV3, true}, {"x86-64-v4", kV4, false}};
+
+uint64_t readFeatures() {
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  unsigned regs[3][2] = {};
+  if (!__get_cpuid(1, &eax, &ebx, &ecx, &edx))
+    return 0;
+  regs[Leaf1][Ecx] = ecx;
+  uint64_t state = 0;
+  if (ecx & bit_OSXSAVE) {
+    unsigned low = 0, high = 0;
+    asm volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    state = uint64_t(high) << 32 | low;
+  }
+  if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx))
+    regs[Leaf7][Ebx] = ebx;
+  if (__get_cpuid(0x80000001u, &eax, &ebx, &ecx, &edx))
+    regs[LeafExtended][Ecx] = ecx;
+  uint64_t features = 0;
+  for (size_t i = 0; i < kNumFeatures; ++i) {
+    const Feature &f = kFeatures[i];
+    if ((regs[f.leaf][f.reg] >> f.bit & 1) && (state & f.state) == f.state)
+      features |= uint64_t(1) << i;
+  }
+  return features;
+}
+
+const char *featureName(size_t i) { return i < kNumFeatures ? kFeatures[i].name : nullptr; }
+std::span<const IsaLevel> levels() { return kLevels; }
+
+#else
+
+uint64_t readFeatures() { return 0; }
+const char *featureName(size_t) { return nullptr; }
+std::span<const IsaLevel> levels() { return {}; }
+
+#endif
+
+} // namespace
+
+std::span<const IsaLevel> isaLevels() { return levels(); }
+
+const IsaLevel *findIsaLevel(const std::string &name) {
+  for (const IsaLevel &level : isaLevels())
+    if (name == level.name)
+      return &level;
+  return nullptr;
+}
+
+uint64_t cpuFeatures() {
+  static const uint64_t features = readFeatures();
+  return features;
+}
+
+std::string featureNames(uint64_t features) {
+  std::string text;
+  for (size_t i = 0; i < 64; ++i)
+    if (features >> i & 1)
+      if (const char *name = featureName(i))
+        text += (text.empty() ? "" : " ") + std::string(name);
+  return text.empty() ? "none" : text;
+}
+
+} // namespace axiom

@@ -1,0 +1,335 @@
+#include "runtime/device/cpu/Executor.h"
+
+#include "runtime/base/Checked.h"
+#include "runtime/base/Memory.h"
+#include "runtime/base/Threads.h"
+#include "runtime/device/cpu/FloatMode.h"
+#include "runtime/device/cpu/Launch.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+#include <exception>
+
+namespace axiom {
+
+namespace {
+
+using ull = unsigned long long;
+
+constexpr uint32_t kMaxTokens = 65536, kMaxThreads = 4096;
+constexpr uint64_t kAlign = 64; ///< of slots and scratch
+/// Chunks per thread of a task whose units differ in cost.
+constexpr uint32_t kChunksPerThread = 4;
+
+uint32_t teamSize(const ExecutorOptions &options) {
+  uint32_t cores = usableCores();
+  uint32_t threads = options.threads == 0 ? cores : options.threads;
+  if (!options.oversubscribe)
+    threads = std::min(threads, cores);
+  return std::clamp(threads, 1u, kMaxThreads);
+}
+
+/// Slot sizes and scratch are at most 2^40 fixed and 2^40 a token: no overflow below 2^17 tokens.
+uint64_t scaled(uint64_t fixed, uint64_t perToken, uint32_t tokens) {
+  return alignUp(fixed + perToken * tokens, kAlign);
+}
+
+uint64_t scratchBytes(const LoadedProgram &program, uint32_t maxTokens) {
+  uint64_t bytes = kAlign;
+  for (const LoadedKernel &kernel : program.kernels)
+    bytes = std::max(bytes, scaled(kernel.row.scratchFixed, kernel.row.scratchPerToken, maxTokens));
+  return bytes;
+}
+
+Status checkOptions(const LoadedProgram &program, const ExecutorOptions &options) {
+  if (options.maxTokens == 0 || options.maxTokens > kMaxTokens)
+    return Status(Code::InvalidArgument,
+                  format("%u tokens a step; 1 to %u are possible", options.maxTokens, kMaxTokens));
+  for (const LoadedKernel &kernel : program.kernels)
+    if (kernel.row.unitKind == AXM_UNITS_PER_TOKEN &&
+        uint64_t(kernel.row.unitCount) * options.maxTokens > 1u << 31)
+      return Status(Code::InvalidArgument,
+                    format("%u tokens a step give a kernel more than 2^31 units; use fewer",
+                           options.maxTokens));
+  return Status::okStatus();
+}
+
+/// Units of a launch that have been claimed by threads; next to nothing else while it is in use.
+using Counter = std::atomic<uint32_t>;
+
+} // namespace
+
+struct Executor::Impl {
+  std::shared_ptr<const Artifact> artifact; ///< null in tests
+  const LoadedProgram *program = nullptr;
+  ExecutorOptions options;
+  ExecutorMemory memory;
+  Pages workspace, scratch, kv;
+  uint64_t scratchStride = 0;
+  std::vector<uint8_t *> slots;
+  LaunchTable table;
+  std::vector<Counter> counters;  ///< one a launch, used where `balance` is set
+  std::vector<uint32_t> balanced; ///< indices of these launches
+  std::vector<uint8_t> used;      ///< per block: some step may have written it
+  std::unique_ptr<ThreadTeam> team;
+  std::unique_ptr<Barrier> barrier;
+  LayerHook hook;
+
+  // The step that runs.
+  uint32_t numTokens = 0, numRows = 0;
+  Status hookStatus;
+
+  Status checkInput(const StepInput &input) const;
+  void bindInput(const StepInput &input);
+  void runThread(uint32_t thread);
+  void runLaunch(size_t index, uint32_t thread);
+  void callHook(uint32_t layer);
+  uint32_t tokensOf(const Launch &launch) const { return launch.perRow ? numRows : numTokens; }
+};
+
+Result<ExecutorMemory> Executor::plan(const LoadedProgram &program,
+                                      const ExecutorOptions &options) {
+  AXIOM_RETURN_IF_ERROR(checkOptions(program, options));
+  ExecutorMemory memory;
+  std::optional<uint64_t> sum = 0;
+  for (const SlotInfo &slot : program.plan.slots) {
+    sum = sum ? checkedAdd(*sum, scaled(slot.fixed, slot.perToken, options.maxTokens)) : sum;
+  }
+  auto kv = checkedMul(options.numBlocks, program.kv.blockBytes);
+  auto scratch = checkedMul(scratchBytes(program, options.maxTokens), teamSize(options));
+  constexpr uint64_t kMost = 1ull << 60;
+  if (!sum || !kv || !scratch || *sum > kMost || *kv > kMost || *scratch > kMost)
+    return Status(Code::Resource,
+                  format("%u tokens a step and %u KV blocks need more memory than can be addressed",
+                         options.maxTokens, options.numBlocks));
+  memory.workspace = *sum;
+  memory.scratch = *scratch;
+  memory.kv = *kv;
+  memory.tables = launchTableBytes(program);
+  return memory;
+}
+
+Result<std::unique_ptr<Executor>> Executor::create(std::shared_ptr<const Artifact> artifact,
+                                                   const ExecutorOptions &options) {
+  const LoadedProgram &program = artifact->program();
+  if (program.kernels.empty())
+    return Status(Code::InvalidArgument, "the artifact was opened without its code");
+  AXIOM_ASSIGN_OR_RETURN(std::unique_ptr<Executor> executor, create(program, options));
+  executor->impl_->artifact = std::move(artifact);
+  return executor;
+}
+
+Result<std::unique_ptr<Executor>> Executor::create(const LoadedProgram &program,
+                                                   const ExecutorOptions &options) {
+  try {
+    auto impl = std::make_unique<Impl>();
+    impl->program = &program;
+    impl->options = options;
+    AXIOM_ASSIGN_OR_RETURN(impl->memory, plan(program, options));
+    const ExecutorMemory &memory = impl->memory;
+    if (options.memoryLimit != 0 && memory.total() > options.memoryLimit) {
+      uint64_t others = memory.total() - memory.kv;
+      uint64_t fit = others < options.memoryLimit && program.kv.blockBytes != 0
+                         ? (options.memoryLimit - others) / program.kv.blockBytes
+                         : 0;
+      return Status(
+          Code::Resource,
+          format("%s are needed (workspace %s, scratch %s, KV cache %s) and %s are allowed; "
+                 "%llu KV blocks of 64 positions would fit",
+                 formatBytes(memory.total()).c_str(), formatBytes(memory.workspace).c_str(),
+                 formatBytes(memory.scratch).c_str(), formatBytes(memory.kv).c_str(),
+                 formatBytes(options.memoryLimit).c_str(), static_cast<ull>(fit)));
+    }
+    AXIOM_ASSIGN_OR_RETURN(impl->workspace, Pages::allocate(memory.workspace, "the workspace"));
+    AXIOM_ASSIGN_OR_RETURN(impl->scratch, Pages::allocate(memory.scratch, "thread scratch"));
+    AXIOM_ASSIGN_OR_RETURN(impl->kv, Pages::allocate(memory.kv, "the KV cache"));
+    impl->scratchStride = scratchBytes(program, options.maxTokens);
+    uint64_t offset = 0;
+    for (const SlotInfo &slot : program.plan.slots) {
+      impl->slots.push_back(impl->workspace.data() + offset);
+      offset += scaled(slot.fixed, slot.perToken, options.maxTokens);
+    }
+    impl->table = buildLaunchTable(program, impl->slots, impl->kv.data());
+    impl->counters = std::vector<Counter>(impl->table.launches.size());
+    for (size_t i = 0; i < impl->table.launches.size(); ++i)
+      if (impl->table.launches[i].balance)
+        impl->balanced.push_back(static_cast<uint32_t>(i));
+    impl->used.assign(options.numBlocks, 0);
+    AXIOM_ASSIGN_OR_RETURN(impl->team, ThreadTeam::create(teamSize(options)));
+    impl->barrier = std::make_unique<Barrier>(impl->team->threads());
+    return std::unique_ptr<Executor>(new Executor(std::move(impl)));
+  } catch (const std::exception &error) {
+    return Status(Code::Resource, format("cannot set up the executor: %s", error.what()));
+  }
+}
+
+Executor::Executor(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Executor::~Executor() = default;
+
+uint32_t Executor::threads() const { return impl_->team->threads(); }
+uint32_t Executor::maxTokens() const { return impl_->options.maxTokens; }
+uint32_t Executor::numBlocks() const { return impl_->options.numBlocks; }
+const ExecutorMemory &Executor::memory() const { return impl_->memory; }
+void Executor::setLayerHook(LayerHook hook) { impl_->hook = std::move(hook); }
+
+void Executor::clearBlock(uint32_t block) {
+  if (block >= impl_->used.size())
+    return;
+  // A block that no step has seen still has the zeros of its fresh pages.
+  if (impl_->used[block])
+    std::memset(impl_->kv.data() + block * impl_->program->kv.blockBytes, 0,
+                impl_->program->kv.blockBytes);
+  impl_->used[block] = 0;
+}
+
+Status Executor::Impl::checkInput(const StepInput &in) const {
+  auto wrong = [](const std::string &message) {
+    return Status(Code::InvalidArgument, "step: " + message);
+  };
+  size_t count = in.tokens.size();
+  if (count == 0 || count > options.maxTokens)
+    return wrong(format("%zu tokens; 1 to %u are possible", count, options.maxTokens));
+  if (in.positions.size() != count || in.tableOffsets.size() != count || in.rows.size() > count)
+    return wrong(format("%zu tokens with %zu positions, %zu table offsets and %zu rows", count,
+                        in.positions.size(), in.tableOffsets.size(), in.rows.size()));
+  const ModelConfig &config = program->config;
+  for (size_t i = 0; i < count; ++i) {
+    if (in.tokens[i] < 0 || static_cast<uint32_t>(in.tokens[i]) >= config.vocab)
+      return wrong(format("token %d; 0 to %u are possible", in.tokens[i], config.vocab - 1));
+    if (in.positions[i] < 0 || static_cast<uint32_t>(in.positions[i]) >= config.maxContext)
+      return wrong(
+          format("position %d; 0 to %u are possible", in.positions[i], config.maxContext - 1));
+    uint64_t last =
+        uint64_t(in.tableOffsets[i]) + static_cast<uint32_t>(in.positions[i]) / AXM_KV_BLOCK;
+    if (last >= in.blockTables.size())
+      return wrong(format(
+          "position %d of a sequence whose table starts at %u needs entry %llu of %zu",
+          in.positions[i], in.tableOffsets[i], static_cast<ull>(last), in.blockTables.size()));
+  }
+  for (uint32_t block : in.blockTables)
+    if (block >= options.numBlocks)
+      return wrong(format("block %u of %u", block, options.numBlocks));
+  for (uint32_t row : in.rows)
+    if (row >= count)
+      return wrong(format("row %u of %zu tokens", row, count));
+  if (!in.rows.empty()) {
+    uintptr_t logits = reinterpret_cast<uintptr_t>(in.logits),
+              tiles = reinterpret_cast<uintptr_t>(in.tiles);
+    if (!logits || !tiles || logits % kAlign != 0 || tiles % kAlign != 0)
+      return wrong("logits and tiles must be given, aligned to 64 bytes");
+  }
+  return Status::okStatus();
+}
+
+void Executor::Impl::bindInput(const StepInput &in) {
+  numTokens = static_cast<uint32_t>(in.tokens.size());
+  numRows = static_cast<uint32_t>(in.rows.size());
+  void *addresses[AXM_SPACE_TILES + 1] = {};
+  auto set = [&](AxmSpace space, const void *address) {
+    addresses[space] = const_cast<void *>(address);
+  };
+  set(AXM_SPACE_TOKENS, in.tokens.data());
+  set(AXM_SPACE_POSITIONS, in.positions.data());
+  set(AXM_SPACE_TABLE_OFFSETS, in.tableOffsets.data());
+  set(AXM_SPACE_BLOCK_TABLES, in.blockTables.data());
+  set(AXM_SPACE_ROWS, in.rows.data());
+  set(AXM_SPACE_LOGITS, in.logits);
+  set(AXM_SPACE_TILES, in.tiles);
+  for (const StepArg &arg : table.stepArgs)
+    table.args[arg.arg] = addresses[arg.space];
+  for (uint32_t launch : balanced)
+    counters[launch].store(0, std::memory_order_relaxed);
+  for (uint32_t block : in.blockTables)
+    used[block] = 1;
+}
+
+Status Executor::step(const StepInput &input) {
+  auto broken = [this] { return impl_->artifact && impl_->artifact->broken(); };
+  auto gone = [] {
+    return Status(Code::BadInput,
+                  "the artifact's file was changed while it was in use; load it again");
+  };
+  if (broken())
+    return gone();
+  AXIOM_RETURN_IF_ERROR(impl_->checkInput(input));
+  impl_->bindInput(input);
+  impl_->hookStatus = Status::okStatus();
+  impl_->team->run(
+      [](void *self, uint32_t thread) { static_cast<Impl *>(self)->runThread(thread); },
+      impl_.get());
+  if (broken())
+    return gone();
+  return impl_->hookStatus;
+}
+
+void Executor::Impl::callHook(uint32_t layer) {
+  try {
+    hook(layer, reinterpret_cast<const float *>(slots[program->plan.residualSlot]), numTokens);
+  } catch (const std::exception &error) {
+    hookStatus = Status(Code::Internal, format("the layer hook failed: %s", error.what()));
+  } catch (...) {
+    hookStatus = Status(Code::Internal, "the layer hook failed");
+  }
+}
+
+void Executor::Impl::runThread(uint32_t thread) {
+  FloatMode mode;
+  for (const LaunchPhase &phase : table.phases) {
+    bool any = false;
+    for (uint32_t i = phase.firstLaunch; i < phase.firstLaunch + phase.numLaunches; ++i) {
+      if (tokensOf(table.launches[i]) == 0)
+        continue;
+      any = true;
+      runLaunch(i, thread);
+    }
+    bool call = hook && phase.layerDone >= 0;
+    // The end of the job is a barrier too.
+    if (call || (any && &phase != &table.phases.back()))
+      barrier->arrive();
+    if (call) {
+      if (thread == 0)
+        callHook(static_cast<uint32_t>(phase.layerDone));
+      barrier->arrive();
+    }
+  }
+}
+
+void Executor::Impl::runLaunch(size_t index, uint32_t thread) {
+  const Launch &launch = table.launches[index];
+  uint32_t tokens = tokensOf(launch);
+  const LoadedKernel &kernel = *launch.kernels[tokens == 1 ? 0 : tokens <= 8 ? 1 : 2];
+  uint32_t units = kernel.row.unitCount * (kernel.row.unitKind == AXM_UNITS_PER_TOKEN ? tokens : 1);
+  uint32_t threads = team->threads();
+  AxmLaunch arg{table.args.data() + launch.firstArg,    tokens, 0, units, 0,
+                scratch.data() + thread * scratchStride};
+  auto prologue = [&] {
+    if (kernel.prologue)
+      kernel.prologue(&arg);
+  };
+  if (launch.balance && threads > 1) {
+    Counter &next = counters[index];
+    uint32_t chunk = std::max(1u, units / (threads * kChunksPerThread));
+    // Each thread adds a chunk at most once beyond the end.
+    uint32_t begin = next.fetch_add(chunk, std::memory_order_relaxed);
+    if (begin >= units)
+      return;
+    prologue();
+    for (; begin < units; begin = next.fetch_add(chunk, std::memory_order_relaxed)) {
+      arg.begin = begin;
+      arg.end = std::min(units, begin + chunk);
+      kernel.body(&arg);
+    }
+    return;
+  }
+  uint32_t begin = static_cast<uint32_t>(uint64_t(units) * thread / threads);
+  uint32_t end = static_cast<uint32_t>(uint64_t(units) * (thread + 1) / threads);
+  if (begin == end)
+    return;
+  prologue();
+  arg.begin = begin;
+  arg.end = end;
+  kernel.body(&arg);
+}
+
+} // namespace axiom

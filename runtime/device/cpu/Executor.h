@@ -1,0 +1,88 @@
+// Runs the plan of an artifact on CPU threads, one step at a time.
+//
+// An Executor owns the workspace, the scratch of each thread, the KV pool and its worker threads.
+// It is used by one thread at a time (the caller's thread works too, as thread 0); step() allocates
+// nothing, and its result does not depend on the number of threads.
+#ifndef AXIOM_RUNTIME_DEVICE_CPU_EXECUTOR_H
+#define AXIOM_RUNTIME_DEVICE_CPU_EXECUTOR_H
+
+#include "runtime/artifact/Artifact.h"
+#include "runtime/artifact/Program.h"
+#include "runtime/base/Status.h"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+
+namespace axiom {
+
+struct ExecutorOptions {
+  uint32_t threads = 0;       ///< 0: usable cores; more than those are capped
+  bool oversubscribe = false; ///< tests: keep `threads` even when there are fewer cores
+  uint32_t maxTokens = 512;   ///< T of a step, at most
+  uint32_t numBlocks = 0;     ///< KV blocks of 64 positions
+  uint64_t memoryLimit = 0; ///< for all that the executor allocates, bytes; 0: no limit of its own
+};
+
+/// Bytes that an executor allocates.
+struct ExecutorMemory {
+  uint64_t workspace = 0; ///< slots for maxTokens
+  uint64_t scratch = 0;   ///< all threads together
+  uint64_t kv = 0;        ///< numBlocks blocks
+  uint64_t tables = 0;    ///< resolved arguments
+  uint64_t total() const { return workspace + scratch + kv + tables; }
+};
+
+/// T tokens of any mix of sequences. All pointers are borrowed for the duration of step().
+struct StepInput {
+  std::span<const int32_t> tokens;        ///< [T], each < vocab
+  std::span<const int32_t> positions;     ///< [T], each < maxContext
+  std::span<const uint32_t> tableOffsets; ///< [T]: where the token's sequence starts in blockTables
+  std::span<const uint32_t> blockTables;  ///< block ids of all sequences, concatenated
+  std::span<const uint32_t> rows; ///< [R]: token index of each row that reaches the head, R <= T
+  float *logits = nullptr;        ///< [R][config.logitsStride()], 64-byte aligned; R > 0
+  AxmTile *tiles = nullptr;       ///< [R][config.numTiles()], 64-byte aligned; R > 0
+};
+
+class Executor {
+public:
+  /// Bytes for these options, checked for overflow; allocates nothing.
+  static Result<ExecutorMemory> plan(const LoadedProgram &program, const ExecutorOptions &options);
+
+  /// Keeps `artifact` alive.
+  static Result<std::unique_ptr<Executor>> create(std::shared_ptr<const Artifact> artifact,
+                                                  const ExecutorOptions &options);
+  /// `program` must outlive the executor.
+  static Result<std::unique_ptr<Executor>> create(const LoadedProgram &program,
+                                                  const ExecutorOptions &options);
+  ~Executor();
+  Executor(const Executor &) = delete;
+  Executor &operator=(const Executor &) = delete;
+
+  uint32_t threads() const;
+  uint32_t maxTokens() const;
+  uint32_t numBlocks() const;
+  const ExecutorMemory &memory() const;
+
+  /// Runs one step. InvalidArgument names a wrong input (nothing was run).
+  Status step(const StepInput &input);
+
+  /// Zeroes a block; call it when the block is handed to a sequence, before the first step that
+  /// uses it.
+  void clearBlock(uint32_t block);
+
+  /// Called by thread 0 after each repetition of a repeat over layers, while the other threads
+  /// wait: hidden state after `layer`, T rows of config.hiddenStride() elements. Empty: none.
+  using LayerHook = std::function<void(uint32_t layer, const float *hidden, uint32_t numTokens)>;
+  void setLayerHook(LayerHook hook);
+
+private:
+  struct Impl;
+  explicit Executor(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+} // namespace axiom
+
+#endif

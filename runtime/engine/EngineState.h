@@ -1,0 +1,41 @@
+// The engine's own record of a request and of each of its samples. Private to runtime/engine.
+#ifndef AXIOM_RUNTIME_ENGINE_ENGINESTATE_H
+#define AXIOM_RUNTIME_ENGINE_ENGINESTATE_H
+
+#include "runtime/engine/Engine.h"
+#include "runtime/engine/StopStrings.h"
+
+#include <deque>
+
+namespace axiom::engine {
+
+struct Engine::Request {
+  RequestId id = 0;
+  RequestSpec spec;
+  EventSink sink;
+  std::vector<SequenceId> live; ///< samples not ended yet; of the engine's thread
+  bool failed = false;          ///< of the engine's thread
+  bool broken = false;          ///< a callback threw; of the engine's thread
+
+  std::deque<Event> events; ///< under Engine::mutex_, without a sink
+  bool released = false;    ///< under Engine::mutex_
+};
+
+struct Engine::Sample {
+  std::shared_ptr<Request> request;
+  uint32_t index = 0;
+  std::vector<int32_t> tokens; ///< prompt, then output
+  uint32_t outputTokens = 0;
+  uint32_t highWater = 0;      ///< positions ever computed
+  bool split = false;          ///< the prompt has taken more than one step
+  TokenHistory history;        ///< kept only when a penalty is on
+  std::vector<int32_t> notYet; ///< stop tokens excluded before min tokens
+  StopStrings stops{{}};
+  std::unique_ptr<TextStream> text;
+
+  uint32_t promptTokens() const { return static_cast<uint32_t>(request->spec.prompt.size()); }
+};
+
+} // namespace axiom::engine
+
+#endif

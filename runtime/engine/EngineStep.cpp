@@ -1,0 +1,334 @@
+// One step: take in new requests and cancellations, plan, run, sample, hand out events.
+#include "runtime/device/cpu/FloatMode.h"
+#include "runtime/engine/EngineState.h"
+
+#include <algorithm>
+#include <new>
+
+namespace axiom::engine {
+
+void Engine::admit(const std::shared_ptr<Request> &request) {
+  const RequestSpec &spec = request->spec;
+  ++local_.requests;
+  for (uint32_t n = 0; n < spec.numSamples; ++n) {
+    auto sample = std::make_unique<Sample>();
+    sample->request = request;
+    sample->index = n;
+    sample->tokens = spec.prompt;
+    if (spec.sampling.edits())
+      for (int32_t token : spec.prompt)
+        sample->history.addPrompt(token);
+    if (spec.minTokens > 0) {
+      sample->notYet = spec.stopTokens;
+      if (!spec.ignoreEos)
+        sample->notYet.insert(sample->notYet.end(), model_.eos.begin(), model_.eos.end());
+    }
+    sample->stops = StopStrings(spec.stopStrings);
+    if (spec.generate && model_.newText)
+      sample->text = model_.newText(spec.freshText);
+    SequenceSpec sequence;
+    sequence.length = static_cast<uint32_t>(spec.prompt.size());
+    sequence.limit = sequence.length + (spec.generate ? spec.maxTokens - 1 : 0);
+    sequence.rowsFrom = spec.rows ? spec.rowsFrom : kNoRows;
+    sequence.samples = spec.generate;
+    SequenceId id = nextSequence_++;
+    Status status = scheduler_.add(id, sequence);
+    samples_[id] = std::move(sample);
+    request->live.push_back(id);
+    if (!status.ok()) // checkSpec() refuses this before; kept so that a sequence is never lost
+      return endRequest(request, Finish::Error, status);
+  }
+}
+
+void Engine::takeIn() {
+  std::vector<std::shared_ptr<Request>> inbox, cancels;
+  {
+    std::lock_guard lock(mutex_);
+    inbox.swap(inbox_);
+    cancels.swap(cancels_);
+  }
+  for (auto &request : inbox)
+    admit(request);
+  for (auto &request : cancels)
+    endRequest(request, Finish::Cancelled, {});
+}
+
+bool Engine::stepOnce() {
+  FloatMode mode; // the sampler's numbers too follow docs/numerics.md, whatever the caller has set
+  bool worked = false;
+  try {
+    takeIn();
+    StepPlan plan = scheduler_.plan();
+    worked = !plan.empty();
+    if (worked) {
+      Status status = runPlan(plan);
+      if (status.ok() && model_.broken && model_.broken())
+        status = {Code::BadInput, "the model file became shorter while it was in use: restart with the "
+                                  "whole file, or load it with --load=copy"};
+      if (!status.ok())
+        endAll(Finish::Error, status);
+    } else if (!scheduler_.idle()) {
+      endAll(Finish::Error, {Code::Internal, "the scheduler found nothing to do"});
+    }
+  } catch (const std::bad_alloc &) {
+    endAll(Finish::Error, {Code::Resource, "not enough memory for the step"});
+  } catch (const std::exception &error) {
+    endAll(Finish::Error, {Code::Internal, format("the step failed: %s", error.what())});
+  } catch (...) {
+    endAll(Finish::Error, {Code::Internal, "the step failed"});
+  }
+  publish();
+  return worked;
+}
+
+Status Engine::runPlan(const StepPlan &plan) {
+  for (uint32_t block : scheduler_.prepare(plan))
+    runner_->clearBlock(block);
+  tokens_.clear();
+  positions_.clear();
+  tableOffsets_.clear();
+  blockTables_.clear();
+  rows_.clear();
+  for (const Slice &slice : plan.slices) {
+    const Sample &sample = *samples_.at(slice.id);
+    auto offset = static_cast<uint32_t>(blockTables_.size());
+    auto blocks = scheduler_.blocks(slice.id);
+    blockTables_.insert(blockTables_.end(), blocks.begin(), blocks.end());
+    for (uint32_t p = slice.start; p < slice.end(); ++p) {
+      if (p >= slice.firstRow)
+        rows_.push_back(static_cast<uint32_t>(tokens_.size()));
+      tokens_.push_back(sample.tokens[p]);
+      positions_.push_back(static_cast<int32_t>(p));
+      tableOffsets_.push_back(offset);
+    }
+  }
+  StepInput input{tokens_, positions_, tableOffsets_, blockTables_, rows_,
+                  reinterpret_cast<float *>(logits_.data()),
+                  reinterpret_cast<AxmTile *>(tiles_.data())};
+  Status status = runner_->step(input);
+  if (!status.ok()) {
+    scheduler_.rollback(plan);
+    return status;
+  }
+  scheduler_.commit(plan);
+  ++local_.steps;
+  if (plan.slices.size() > 1)
+    ++local_.mixedSteps;
+  uint32_t row = 0;
+  for (const Slice &slice : plan.slices) {
+    auto found = samples_.find(slice.id); // a callback's failure may have ended it meanwhile
+    if (found != samples_.end()) {
+      countSlice(slice, *found->second);
+      takeRows(slice, row);
+    }
+    row += slice.numRows();
+  }
+  return {};
+}
+
+void Engine::countSlice(const Slice &slice, Sample &sample) {
+  uint32_t known = std::min(slice.end(), sample.highWater);
+  if (known > slice.start)
+    local_.recomputedTokens += known - slice.start;
+  if (slice.end() > sample.highWater) {
+    uint32_t prompt = sample.promptTokens(), from = std::max(slice.start, sample.highWater);
+    if (from < prompt)
+      local_.promptTokens += std::min(slice.end(), prompt) - from;
+    sample.highWater = slice.end();
+  }
+  if (!sample.split && slice.end() < sample.promptTokens()) {
+    sample.split = true;
+    ++local_.splitPrompts;
+  }
+}
+
+void Engine::takeRows(const Slice &slice, uint32_t firstRow) {
+  Sample &sample = *samples_.at(slice.id);
+  std::shared_ptr<Request> request = sample.request;
+  auto *logits = reinterpret_cast<const float *>(logits_.data());
+  auto *tiles = reinterpret_cast<const AxmTile *>(tiles_.data());
+  for (uint32_t p = slice.firstRow; p < slice.end(); ++p) {
+    uint64_t row = firstRow + (p - slice.firstRow);
+    std::span<const float> rowLogits(logits + row * model_.logitsStride, model_.vocab);
+    bool sampled = slice.samples && p + 1 == slice.end();
+    if (request->spec.rows) {
+      if (!sampled && !allFinite(rowLogits))
+        return endRequest(request, Finish::Error,
+                          {Code::Internal, format("the logits at position %u are not finite: the "
+                                                  "model's numbers overflow on this input", p)});
+      try {
+        request->spec.rows(sample.index, p, rowLogits);
+      } catch (...) {
+        return endRequest(request, Finish::Error, {Code::Internal, "the row callback threw"});
+      }
+      if (samples_.find(slice.id) == samples_.end())
+        return;
+    }
+    if (!sampled)
+      continue;
+    SampleInput input;
+    input.logits = rowLogits;
+    input.tiles = {tiles + row * model_.numTiles, model_.numTiles};
+    if (sample.outputTokens < request->spec.minTokens)
+      input.excluded = sample.notYet;
+    input.history = &sample.history;
+    input.sample = sample.index;
+    input.position = p + 1;
+    Result<Choice> choice = sampler_.sample(request->spec.sampling, input);
+    if (!choice.ok())
+      return endRequest(request, Finish::Error, choice.status());
+    return takeToken(slice.id, sample, std::move(choice).value());
+  }
+  if (!request->spec.generate && slice.end() == sample.promptTokens()) {
+    Event event;
+    event.sample = sample.index;
+    event.finish = Finish::Length;
+    event.promptTokens = sample.promptTokens();
+    endSample(slice.id, std::move(event));
+  }
+}
+
+void Engine::takeToken(SequenceId id, Sample &sample, Choice choice) {
+  const RequestSpec &spec = sample.request->spec;
+  auto contains = [&](const std::vector<int32_t> &ids) {
+    return std::find(ids.begin(), ids.end(), choice.token) != ids.end();
+  };
+  bool stop = contains(spec.stopTokens) || (!spec.ignoreEos && contains(model_.eos));
+  sample.tokens.push_back(choice.token);
+  if (spec.sampling.edits())
+    sample.history.addOutput(choice.token);
+  ++sample.outputTokens;
+  ++local_.outputTokens;
+
+  Event event;
+  event.sample = sample.index;
+  event.token = choice.token;
+  event.logprob = choice.logprob;
+  event.top = std::move(choice.top);
+  event.promptTokens = sample.promptTokens();
+  event.outputTokens = sample.outputTokens;
+  if (stop)
+    event.finish = Finish::Stop;
+  else if (sample.outputTokens == spec.maxTokens)
+    event.finish = Finish::Length;
+  if (sample.text) {
+    std::string text;
+    if (!stop || spec.includeStop)
+      text = sample.text->add(choice.token);
+    if (event.finish != Finish::None)
+      text += sample.text->flush();
+    if (sample.outputTokens <= spec.minTokens && event.finish == Finish::None)
+      event.text = std::move(text); // not searched: no stop string before min tokens
+    else
+      event.text = sample.stops.add(text, spec.includeStop);
+    if (sample.stops.stopped()) {
+      event.finish = Finish::Stop;
+      event.stop = sample.stops.found();
+    } else if (event.finish != Finish::None) {
+      event.text += sample.stops.flush();
+    }
+  }
+  if (event.finish != Finish::None)
+    return endSample(id, std::move(event));
+  scheduler_.append(id);
+  deliver(sample.request, std::move(event));
+}
+
+void Engine::endSample(SequenceId id, Event event) {
+  auto found = samples_.find(id);
+  std::shared_ptr<Request> request = found->second->request;
+  samples_.erase(found);
+  scheduler_.finish(id);
+  std::erase(request->live, id);
+  request->failed |= event.finish == Finish::Error;
+  if (request->live.empty()) {
+    event.last = true;
+    ++local_.finished;
+    if (request->failed)
+      ++local_.failed;
+    publish(); // whoever reads the last event finds the request in the stats
+  }
+  deliver(request, std::move(event));
+}
+
+void Engine::endRequest(std::shared_ptr<Request> request, Finish why, const Status &status) {
+  while (!request->live.empty()) {
+    SequenceId id = request->live.front();
+    const Sample &sample = *samples_.at(id);
+    Event event;
+    event.sample = sample.index;
+    event.finish = why;
+    event.status = status;
+    event.promptTokens = sample.promptTokens();
+    event.outputTokens = sample.outputTokens;
+    if (sample.text && why == Finish::Cancelled) {
+      // What was held back is text that the model has written.
+      std::string rest = samples_.at(id)->text->flush();
+      event.text = samples_.at(id)->stops.add(rest) + samples_.at(id)->stops.flush();
+    }
+    endSample(id, std::move(event));
+  }
+}
+
+void Engine::endAll(Finish why, const Status &status) {
+  try {
+    takeIn(); // those that wait in the inbox end too
+    while (!samples_.empty())
+      endRequest(samples_.begin()->second->request, why, status);
+  } catch (...) {
+    // Out of memory while reporting it: drop the sequences, so that the engine itself goes on.
+    while (!samples_.empty()) {
+      scheduler_.finish(samples_.begin()->first);
+      samples_.erase(samples_.begin());
+    }
+  }
+  publish();
+}
+
+void Engine::deliver(const std::shared_ptr<Request> &request, Event event) {
+  event.request = request->id;
+  bool last = event.last;
+  if (request->sink) {
+    if (!request->broken) {
+      bool released;
+      {
+        std::lock_guard lock(mutex_);
+        released = request->released;
+      }
+      try {
+        if (!released)
+          request->sink(event);
+      } catch (...) {
+        request->broken = true; // it is not called again
+      }
+    }
+    if (last) {
+      std::lock_guard lock(mutex_);
+      requests_.erase(request->id);
+    } else if (request->broken) {
+      endRequest(request, Finish::Error, {Code::Internal, "the request's callback threw"});
+    }
+    return;
+  }
+  {
+    std::lock_guard lock(mutex_);
+    if (!request->released)
+      request->events.push_back(std::move(event));
+  }
+  news_.notify_all();
+}
+
+void Engine::publish() {
+  SchedulerCounts counts = scheduler_.counts();
+  local_.queued = counts.waiting;
+  local_.running = counts.running;
+  local_.preemptions = counts.preemptions;
+  local_.blocksUsed = counts.blocksUsed;
+  local_.blocksTotal = counts.blocksTotal;
+  std::lock_guard lock(mutex_);
+  published_ = local_;
+  for (auto &request : inbox_)
+    published_.queued += request->spec.numSamples;
+}
+
+} // namespace axiom::engine

@@ -1,0 +1,81 @@
+// What a caller asks the engine for, and what comes back.
+#ifndef AXIOM_RUNTIME_ENGINE_REQUEST_H
+#define AXIOM_RUNTIME_ENGINE_REQUEST_H
+
+#include "runtime/base/Status.h"
+#include "runtime/engine/Sampler.h"
+#include "runtime/engine/Scheduler.h"
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace axiom::engine {
+
+using RequestId = uint64_t;
+
+enum class Finish : uint32_t {
+  None = 0,      ///< the sample goes on
+  Stop = 1,      ///< a stop token or stop string
+  Length = 2,    ///< max tokens
+  Cancelled = 3,
+  Error = 4,     ///< Event::status says why
+};
+
+/// One row of logits: of sample `sample`, for the token after `position`. Called on the engine's
+/// thread; the row is valid during the call.
+using RowSink =
+    std::function<void(uint32_t sample, uint32_t position, std::span<const float> logits)>;
+
+struct RequestSpec {
+  std::vector<int32_t> prompt; ///< at least one token
+  SamplingParams sampling;
+  uint32_t maxTokens = 0; ///< 0: what is left of the context and of the KV memory
+  uint32_t minTokens = 0; ///< no stop token and no stop string before so many tokens
+  std::vector<int32_t> stopTokens;
+  std::vector<std::string> stopStrings;
+  bool ignoreEos = false;   ///< the model's end tokens are tokens like others
+  bool includeStop = false; ///< the stop string or token is part of the text
+  bool freshText = false;   ///< the output starts a text of its own, not a continuation
+  uint32_t numSamples = 1;
+  bool generate = true; ///< false: compute the prompt for its logits only
+  RowSink rows;         ///< may be empty
+  uint32_t rowsFrom = kNoRows; ///< prompt positions from here on go to `rows`; generated ones always
+};
+
+struct Event {
+  RequestId request = 0;
+  uint32_t sample = 0;
+  int32_t token = -1; ///< -1: none came with this event
+  std::string text;   ///< what became certain; whole UTF-8 characters
+  float logprob = 0;
+  std::vector<TokenLogprob> top;
+  Finish finish = Finish::None; ///< the last event of the sample says why it ended
+  bool last = false;            ///< the last event of the request
+  std::string stop;             ///< the stop string that ended it
+  Status status;                ///< with Finish::Error
+  uint32_t promptTokens = 0, outputTokens = 0; ///< of the sample so far
+};
+
+/// Called on the thread that runs the engine. It may submit, cancel and read stats; it may not wait
+/// or destroy the engine. An exception that leaves it ends the request with an error.
+using EventSink = std::function<void(const Event &)>;
+
+struct Stats {
+  uint32_t queued = 0, running = 0; ///< sequences
+  uint64_t requests = 0, finished = 0, failed = 0;
+  uint64_t promptTokens = 0;    ///< computed for the first time
+  uint64_t recomputedTokens = 0; ///< computed again after a preemption
+  uint64_t outputTokens = 0;
+  uint64_t steps = 0;
+  uint64_t mixedSteps = 0;    ///< held tokens of several sequences
+  uint64_t splitPrompts = 0;  ///< prompts that took more than one step
+  uint64_t preemptions = 0;
+  uint32_t blocksUsed = 0, blocksTotal = 0;
+};
+
+} // namespace axiom::engine
+
+#endif

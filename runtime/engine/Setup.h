@@ -1,0 +1,51 @@
+// From an opened artifact to an engine: how much memory it takes, and whether there is so much.
+#ifndef AXIOM_RUNTIME_ENGINE_SETUP_H
+#define AXIOM_RUNTIME_ENGINE_SETUP_H
+
+#include "runtime/artifact/Artifact.h"
+#include "runtime/engine/Engine.h"
+
+#include <memory>
+#include <string>
+
+namespace axiom::engine {
+
+struct EngineSettings {
+  uint32_t threads = 0;            ///< 0: usable cores
+  uint32_t maxBatchedTokens = 512;
+  uint32_t maxSequences = 16;
+  uint32_t maxRows = 0;            ///< 0: maxSequences
+  uint64_t kvPositions = 0;        ///< 0: a context, or 512 a sequence if that is more; less if it must be
+  uint64_t memoryLimit = 0;        ///< bytes; 0: what the system has
+  uint32_t maxRequests = 4096;
+  bool oversubscribe = false;
+  bool weightsResident = false;    ///< already in private memory: not to be counted against what is free
+};
+
+struct MemoryPlan {
+  uint64_t weights = 0, kv = 0;
+  uint64_t workspace = 0; ///< slots, scratch, tables, rows of logits
+  uint64_t limit = 0;
+  std::string limitSource;
+  uint64_t kvPositions = 0;
+  uint64_t largestPositions = 0; ///< the most that fit; 0: not even 64
+  ExecutorOptions executor;
+  SchedulerLimits limits;
+
+  uint64_t total() const { return weights + kv + workspace; }
+  bool fits() const { return kvPositions <= largestPositions; }
+  /// "weights 84.4 MB + KV 5.9 MB (256 positions) + workspace 7.1 MB = 97.4 MB"
+  std::string text() const;
+};
+
+/// Allocates nothing.
+Result<MemoryPlan> planMemory(const Artifact &artifact, const EngineSettings &settings);
+
+/// Refuses what does not fit, with the largest that would.
+Result<std::unique_ptr<Engine>>
+createEngine(std::shared_ptr<const Artifact> artifact, const EngineSettings &settings,
+             std::function<std::unique_ptr<TextStream>(bool freshText)> newText);
+
+} // namespace axiom::engine
+
+#endif

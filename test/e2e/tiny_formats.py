@@ -1,0 +1,37 @@
+#!/usr/bin/env python3
+"""Tiny models in every weight and KV format: they compile, verify, and give the same logits for 1 and 2 threads; coarser
+formats are further from float32 than finer ones only within a generous bound."""
+import tempfile
+
+import axiom
+
+# Largest mean absolute difference from float32 logits (their standard deviation is 2 to 3).
+BOUNDS = {"f32": 1e-3, "f16": 0.02, "q8": 0.12, "q4f16": 1.2, "q4": 1.2}
+
+
+def mean_difference(a, b):
+    return sum(abs(x - y) for x, y in zip(a.values, b.values)) / len(a.values)
+
+
+def main():
+    problems = []
+    with tempfile.TemporaryDirectory() as folder:
+        for name in axiom.tiny_names():
+            ids, golden = axiom.golden_ids(name), axiom.golden_logits(name)
+            for quant, bound in BOUNDS.items():
+                artifact = f"{folder}/{name}-{quant}.axm"
+                axiom.compile_model(axiom.TINY / name, artifact, "--quant", quant)
+                one = axiom.logits(artifact, ids, "-t", "1")
+                two = axiom.logits(artifact, ids, "-t", "2")
+                difference = mean_difference(one, golden)
+                print(f"{name} {quant}: mean difference {difference:.2e}")
+                if one.values != two.values:
+                    problems.append(f"{name} {quant}: 1 and 2 threads give other bits")
+                if not difference <= bound:
+                    problems.append(f"{name} {quant}: mean difference {difference:.3e}, at most {bound}")
+                axiom.run(axiom.binary("axiom-inspect"), artifact, "--verify").ok()
+    return problems
+
+
+if __name__ == "__main__":
+    axiom.main(main)

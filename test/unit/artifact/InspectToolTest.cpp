@@ -1,0 +1,105 @@
+// axiom-inspect as a process: output and exit codes.
+#include "test/unit/artifact/TestArtifact.h"
+
+#include <cstdio>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+#include <sys/wait.h>
+
+using namespace axiom;
+using namespace axiom::test;
+
+namespace {
+
+struct Outcome {
+  int exit;
+  std::string out; ///< both streams
+};
+
+Outcome inspect(const std::string &arguments) {
+  std::string command = std::string(AXIOM_INSPECT) + " " + arguments + " 2>&1";
+  FILE *pipe = ::popen(command.c_str(), "r");
+  Outcome run{-1, ""};
+  char buffer[4096];
+  while (size_t got = std::fread(buffer, 1, sizeof buffer, pipe))
+    run.out.append(buffer, got);
+  int status = ::pclose(pipe);
+  run.exit = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  return run;
+}
+
+std::string goodPath() { return writeTemporary(makeTestArtifact().bytes(), "inspect.axm"); }
+
+void expectHas(const Outcome &run, const std::string &part) {
+  EXPECT_NE(run.out.find(part), std::string::npos) << part << " is not in:\n" << run.out;
+}
+
+TEST(InspectTool, Sections) {
+  std::string path = goodPath();
+  Outcome summary = inspect(path);
+  EXPECT_EQ(summary.exit, 0) << summary.out;
+  for (const char *part : {"'tiny'", "2 layers, hidden 40", "3 a layer", "x86-64-v3", "tokenizer"})
+    expectHas(summary, part);
+  EXPECT_EQ(summary.out.find("tensors: format"), std::string::npos);
+  Outcome rest =
+      inspect(path + " --tensors --kernels --phases --memory --provenance --batch 2 --context 100");
+  EXPECT_EQ(rest.exit, 0) << rest.out;
+  for (const char *part : {"'layers.1.qkv'", "attention (1)", "layers 0 to 1: 3 barriers each",
+                           "'attention' balanced", "in 4 blocks", "'axiomc test'"})
+    expectHas(rest, part);
+  EXPECT_EQ(rest.out.find("digest "), std::string::npos);
+}
+
+TEST(InspectTool, Json) {
+  Outcome run = inspect(goodPath() + " --json --batch 3 --context 65 --step-tokens 32 --threads 2");
+  ASSERT_EQ(run.exit, 0) << run.out;
+  auto json = nlohmann::json::parse(run.out);
+  EXPECT_EQ(json["barriers_per_layer"], 3);
+  EXPECT_EQ(json["code_bytes"], 3 * NumTestKernels * 16);
+  EXPECT_EQ(json["config"]["vocab"], 70);
+  EXPECT_EQ(json["tensors"].size(), 11u);
+  EXPECT_EQ(json["images"][0]["kernels"].size(), size_t(3 * NumTestKernels));
+  EXPECT_EQ(json["memory"]["kv_blocks"], 6);
+  EXPECT_EQ(json["memory"]["workspace_bytes"], 32 * 256 + 32 * 40 + 32 * 128 + 64 + 32 * 256);
+  EXPECT_EQ(json["memory"]["scratch_bytes"], 2 * 3264);
+}
+
+TEST(InspectTool, ExitCodes) {
+  std::string path = goodPath();
+  EXPECT_EQ(inspect(path + " --verify").exit, 0);
+  EXPECT_EQ(inspect("--help").exit, 0);
+  expectHas(inspect("--version"), "numerics 1");
+  EXPECT_EQ(inspect("").exit, 2);
+  EXPECT_EQ(inspect("--no-such-flag").exit, 2);
+  EXPECT_EQ(inspect(path + " --batch 0").exit, 2);
+  EXPECT_EQ(inspect(path + " --context 257").exit, 2);
+  EXPECT_EQ(inspect("/nonexistent.axm").exit, 3);
+
+  TestArtifact a = makeTestArtifact();
+  std::vector<uint8_t> bytes = a.bytes();
+  bytes[a.places[1] + a.metadata.tensors[3].offset] ^= 1;
+  path = writeTemporary(bytes, "inspect-bad.axm");
+  EXPECT_EQ(inspect(path).exit, 0);
+  Outcome bad = inspect(path + " --verify");
+  EXPECT_EQ(bad.exit, 3);
+  expectHas(bad, "layers.0.qkv");
+  bytes[a.metadataPlace + 9] ^= 1;
+  EXPECT_EQ(inspect(writeTemporary(bytes, "inspect-bad.axm")).exit, 3);
+}
+
+// Names in a file must not steer a terminal or break the JSON.
+TEST(InspectTool, HostileNames) {
+  TestArtifact a = makeTestArtifact();
+  a.metadata.tensors[0].name = "a\x1b[2J\n\xff\"b";
+  a.metadata.config.name = "\xc3\x28\x07";
+  std::string path = writeTemporary(a.bytes(), "inspect-names.axm");
+  Outcome text = inspect(path + " --summary --tensors");
+  EXPECT_EQ(text.exit, 0);
+  EXPECT_EQ(text.out.find('\x1b'), std::string::npos);
+  EXPECT_EQ(text.out.find('\x07'), std::string::npos);
+  Outcome json = inspect(path + " --json");
+  ASSERT_EQ(json.exit, 0);
+  EXPECT_NO_THROW((void)nlohmann::json::parse(json.out));
+}
+
+} // namespace

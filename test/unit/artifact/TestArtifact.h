@@ -1,0 +1,48 @@
+// A tiny but complete artifact, built in memory without the compiler: two layers, every kind of
+// memory bound somewhere, a code image whose kernels only return. Tests change its parts and write
+// it out.
+#ifndef AXIOM_TEST_UNIT_ARTIFACT_TESTARTIFACT_H
+#define AXIOM_TEST_UNIT_ARTIFACT_TESTARTIFACT_H
+
+#include "runtime/artifact/Plan.h"
+#include "runtime/artifact/Program.h"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace axiom::test {
+
+struct TestArtifact {
+  Metadata metadata;
+  std::vector<std::vector<uint8_t>> blobs; ///< bytes of each segment
+  std::vector<uint64_t> places;            ///< where bytes() puts each segment
+  uint64_t metadataPlace = 0;
+
+  /// Lays the segments out anew and sets their offsets, sizes and digests.
+  void seal();
+  /// The file, from the metadata as it is; its digest in the header is right.
+  std::vector<uint8_t> bytes() const;
+  /// The file with these metadata bytes instead.
+  std::vector<uint8_t> bytesWith(const std::vector<uint8_t> &metadataBytes) const;
+};
+
+/// Kernels of the test model, in the order of its kernel table; each three times, for the variants.
+enum TestKernel { Embed, Angles, Qkv, Attention, Output, Head, NumTestKernels };
+
+std::vector<AxmKernelRow> testKernelRows(const Metadata &metadata);
+/// Header, table and code of an image; entries of `rows` are set.
+std::vector<uint8_t> makeImage(std::vector<AxmKernelRow> &rows);
+TestArtifact makeTestArtifact();
+
+/// The same model for an executor; bodies and prologues are null and `weights` is the caller's.
+LoadedProgram makeTestProgram();
+
+std::vector<uint8_t> serialize(const Metadata &metadata);
+
+/// Writes to a new file in the test's temporary folder; returns its path.
+std::string writeTemporary(const std::vector<uint8_t> &bytes, const std::string &name = "test.axm");
+
+} // namespace axiom::test
+
+#endif

@@ -1,0 +1,283 @@
+#include "test/unit/codegen/KernelHarness.h"
+
+#include "runtime/base/Half.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <sys/mman.h>
+#include <unistd.h>
+
+namespace axiom::test {
+
+const AxmFormat allFormats[6] = {AXM_FORMAT_F32, AXM_FORMAT_F16,   AXM_FORMAT_BF16,
+                                 AXM_FORMAT_Q8,  AXM_FORMAT_Q4F16, AXM_FORMAT_Q4};
+
+const char *formatName(AxmFormat format) {
+  static const char *const names[] = {"f32", "f16", "bf16", "q8", "q4f16", "q4"};
+  return names[format];
+}
+
+Guarded::Guarded(size_t bytes) : size_(bytes) {
+  size_t page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  size_t body = (bytes + page - 1) / page * page;
+  mapped_ = body + page;
+  void *memory = mmap(nullptr, mapped_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED || mprotect(static_cast<uint8_t *>(memory) + body, page, PROT_NONE) != 0)
+    abort();
+  base_ = static_cast<uint8_t *>(memory);
+  data_ = base_ + body - bytes;
+}
+
+Guarded::Guarded(Guarded &&other) noexcept
+    : base_(other.base_), data_(other.data_), mapped_(other.mapped_), size_(other.size_) {
+  other.base_ = nullptr;
+}
+
+Guarded::~Guarded() {
+  if (base_)
+    munmap(base_, mapped_);
+}
+
+Guarded guardedCopy(const std::vector<float> &values) {
+  Guarded memory(values.size() * 4);
+  std::memcpy(memory.as(), values.data(), values.size() * 4);
+  return memory;
+}
+
+Guarded guardedCopy(const std::vector<uint8_t> &values) {
+  Guarded memory(values.size());
+  std::memcpy(memory.as(), values.data(), values.size());
+  return memory;
+}
+
+KernelImage::KernelImage(const std::vector<plan::KernelSpec> &specs, const codegen::ModuleEdit &edit)
+    : specs_(specs) {
+  auto image = codegen::compileCpuImage(specs, "x86-64-v3", &text_, edit);
+  if (!image.ok()) {
+    std::fprintf(stderr, "%s\n", image.status().message().c_str());
+    abort();
+  }
+  rows_ = image->rows;
+  size_ = image->bytes.size();
+  void *memory = mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED)
+    abort();
+  base_ = static_cast<uint8_t *>(memory);
+  std::memcpy(base_, image->bytes.data(), size_);
+  if (mprotect(base_, size_, PROT_READ | PROT_EXEC) != 0)
+    abort();
+}
+
+KernelImage::~KernelImage() { munmap(base_, size_); }
+
+void KernelImage::run(size_t index, const std::vector<void *> &args, uint32_t tokens, uint32_t calls,
+                      uint32_t seed) const {
+  const AxmKernelRow &row = rows_[index];
+  if (args.size() != row.numArgs)
+    abort();
+  uint32_t units = row.unitKind == AXM_UNITS_FIXED ? row.unitCount : row.unitCount * tokens;
+  std::mt19937 rng(seed);
+  std::vector<uint32_t> bounds = {0, units};
+  for (uint32_t i = 1; i < calls; ++i)
+    bounds.push_back(static_cast<uint32_t>(rng() % (units + 1)));
+  std::sort(bounds.begin(), bounds.end());
+  for (size_t i = 0; i + 1 < bounds.size(); ++i) {
+    size_t bytes = row.scratchFixed + row.scratchPerToken * tokens;
+    Guarded scratch((bytes + 63) / 64 * 64);
+    AxmLaunch launch = {args.data(), tokens, bounds[i], bounds[i + 1], 0, scratch.as()};
+    if (row.prologue)
+      reinterpret_cast<AxmKernelEntry>(base_ + row.prologue)(&launch);
+    reinterpret_cast<AxmKernelEntry>(base_ + row.body)(&launch);
+  }
+}
+
+namespace {
+
+class Packer {
+public:
+  Packer(Matrix &matrix, const plan::LinearRange &range, uint32_t inner, Fill fill, std::mt19937 &rng)
+      : out(matrix.packed), logical(matrix.logical), range(range), inner(inner),
+        padded(plan::rowStride(inner)), fill(fill), rng(rng) {
+    logical.format = range.format;
+    logical.rows = range.rows;
+    logical.cols = inner;
+    size_t rows = range.rows, groups = padded / 32;
+    if (plan::isQuantized(range.format)) {
+      logical.q.resize(rows * padded);
+      logical.wscale.resize(rows * groups);
+      if (range.format != AXM_FORMAT_Q8)
+        logical.wmin.resize(rows * groups);
+    } else {
+      logical.values.resize(rows * padded);
+    }
+  }
+
+  void pack(const std::vector<uint32_t> &cuts) {
+    std::vector<uint32_t> bounds = {0};
+    bounds.insert(bounds.end(), cuts.begin(), cuts.end());
+    bounds.push_back(padded);
+    for (uint32_t stripe = 0; stripe < plan::packedRows(range) / 8; ++stripe)
+      for (size_t s = 0; s + 1 < bounds.size(); ++s)
+        segment(stripe, bounds[s], bounds[s + 1]);
+  }
+
+private:
+  std::vector<uint8_t> &out;
+  LogicalWeight &logical;
+  plan::LinearRange range;
+  uint32_t inner, padded;
+  Fill fill;
+  std::mt19937 &rng;
+
+  /// The logical row of a packed row, or -1 for padding.
+  int64_t logicalRow(uint32_t packedRow) const {
+    uint32_t perHead = range.rows / range.heads, paddedHead = plan::padTo(perHead, range.rowAlign);
+    uint32_t head = packedRow / paddedHead, in = packedRow % paddedHead;
+    return head < range.heads && in < perHead ? int64_t(head) * perHead + in : -1;
+  }
+  float uniform(float low, float high) {
+    return std::uniform_real_distribution<float>(low, high)(rng);
+  }
+  void put16(uint16_t v) {
+    out.push_back(static_cast<uint8_t>(v));
+    out.push_back(static_cast<uint8_t>(v >> 8));
+  }
+
+  void segment(uint32_t stripe, uint32_t from, uint32_t until) {
+    if (!plan::isQuantized(range.format))
+      return floats(stripe, from, until);
+    float d[8], dm[8];
+    for (uint32_t g = from / 32; g < until / 32; ++g) {
+      if (range.format == AXM_FORMAT_Q4 && (g == from / 32 || g % 8 == 0))
+        halves(stripe, d, 0.02f), halves(stripe, dm, 0.02f);
+      scales(stripe, g, d, dm);
+      quants(stripe, g);
+    }
+  }
+
+  void halves(uint32_t stripe, float *values, float bound) {
+    for (uint32_t r = 0; r < 8; ++r) {
+      uint16_t h = logicalRow(stripe * 8 + r) < 0 ? 0 : f32ToF16(uniform(-bound, bound));
+      values[r] = f16ToF32(h);
+      put16(h);
+    }
+  }
+
+  void scales(uint32_t stripe, uint32_t g, const float *d, const float *dm) {
+    float scale[8], min[8] = {};
+    if (range.format == AXM_FORMAT_Q4) {
+      uint8_t small[16];
+      for (uint32_t i = 0; i < 16; ++i)
+        out.push_back(small[i] = static_cast<uint8_t>(fill == Fill::Extreme ? 255 : rng()));
+      for (uint32_t r = 0; r < 8; ++r) {
+        scale[r] = d[r] * static_cast<float>(small[r]);
+        min[r] = dm[r] * static_cast<float>(small[8 + r]);
+      }
+    } else {
+      halves(stripe, scale, 0.5f);
+      if (range.format == AXM_FORMAT_Q4F16)
+        halves(stripe, min, 0.5f);
+    }
+    for (uint32_t r = 0; r < 8; ++r)
+      if (int64_t row = logicalRow(stripe * 8 + r); row >= 0) {
+        logical.wscale[row * (padded / 32) + g] = scale[r];
+        if (range.format != AXM_FORMAT_Q8)
+          logical.wmin[row * (padded / 32) + g] = min[r];
+      }
+  }
+
+  void quants(uint32_t stripe, uint32_t g) {
+    bool wide = range.format == AXM_FORMAT_Q8;
+    size_t at = out.size();
+    out.resize(at + (wide ? 256 : 128), 0);
+    for (uint32_t r = 0; r < 8; ++r) {
+      int64_t row = logicalRow(stripe * 8 + r);
+      for (uint32_t i = 0; row >= 0 && i < 32 && g * 32 + i < inner; ++i) {
+        int q = wide ? static_cast<int>(rng() % 256) - 128 : static_cast<int>(rng() % 16);
+        if (fill == Fill::Extreme)
+          q = wide ? (rng() % 8 ? -128 : 127) : 15;
+        logical.q[row * padded + g * 32 + i] = static_cast<int8_t>(q);
+        if (wide)
+          out[at + 32 * (i / 4) + 4 * r + i % 4] = static_cast<uint8_t>(q);
+        else
+          out[at + 32 * (i % 16 / 4) + 4 * r + i % 4] |= static_cast<uint8_t>(i < 16 ? q : q << 4);
+      }
+    }
+  }
+
+  void floats(uint32_t stripe, uint32_t from, uint32_t until) {
+    for (uint32_t k = from; k < until; ++k)
+      for (uint32_t r = 0; r < 8; ++r) {
+        int64_t row = logicalRow(stripe * 8 + r);
+        float v = row < 0 || k >= inner ? 0.0f : uniform(-1, 1);
+        uint32_t bits;
+        if (range.format == AXM_FORMAT_F16)
+          v = f16ToF32(f32ToF16(v));
+        std::memcpy(&bits, &v, 4);
+        if (range.format == AXM_FORMAT_BF16) {
+          bits &= 0xffff0000u;
+          std::memcpy(&v, &bits, 4);
+        }
+        if (row >= 0)
+          logical.values[row * padded + k] = v;
+        if (range.format == AXM_FORMAT_F16) {
+          put16(f32ToF16(v));
+        } else {
+          if (range.format == AXM_FORMAT_F32)
+            put16(static_cast<uint16_t>(bits));
+          put16(static_cast<uint16_t>(bits >> 16));
+        }
+      }
+  }
+};
+
+} // namespace
+
+Matrix randomMatrix(const plan::LinearRange &range, uint32_t inner, const std::vector<uint32_t> &cuts,
+                    Fill fill, std::mt19937 &rng) {
+  Matrix matrix;
+  Packer(matrix, range, inner, fill, rng).pack(cuts);
+  if (matrix.packed.size() != plan::packedBytes(range, inner, cuts))
+    abort();
+  return matrix;
+}
+
+std::vector<float> randomRows(uint32_t rows, uint32_t inner, Fill fill, std::mt19937 &rng) {
+  uint32_t stride = plan::rowStride(inner);
+  std::vector<float> x(size_t(rows) * stride, 0.0f);
+  std::uniform_real_distribution<float> uniform(-3, 3);
+  for (uint32_t r = 0; r < rows; ++r)
+    for (uint32_t i = 0; i < inner; ++i)
+      x[size_t(r) * stride + i] = fill == Fill::Extreme ? (rng() & 1 ? 1.0f : -1.0f) : uniform(rng);
+  return x;
+}
+
+std::vector<float> randomVector(uint32_t n, uint32_t padded, float low, float high, std::mt19937 &rng) {
+  std::vector<float> v(padded, 0.0f);
+  std::uniform_real_distribution<float> uniform(low, high);
+  for (uint32_t i = 0; i < n; ++i)
+    v[i] = uniform(rng);
+  return v;
+}
+
+std::vector<float> oracleLinear(const std::vector<float> &x, uint32_t rows, const Matrix &matrix,
+                                const std::vector<uint32_t> &cuts, const float *bias) {
+  uint32_t inner = matrix.logical.cols, stride = plan::rowStride(inner);
+  std::vector<int64_t> wide(cuts.begin(), cuts.end());
+  std::vector<float> dense(size_t(rows) * inner), y(size_t(rows) * matrix.logical.rows);
+  for (uint32_t r = 0; r < rows; ++r)
+    std::copy_n(x.begin() + size_t(r) * stride, inner, dense.begin() + size_t(r) * inner);
+  if (plan::isQuantized(matrix.logical.format))
+    numerics::linear(numerics::quantizeRows(dense.data(), rows, inner), matrix.logical, wide, bias,
+                     y.data());
+  else
+    numerics::linear(dense.data(), rows, matrix.logical, wide, bias, y.data());
+  return y;
+}
+
+bool sameBits(float a, float b) {
+  return std::memcmp(&a, &b, sizeof a) == 0 || (a != a && b != b);
+}
+
+} // namespace axiom::test

@@ -1,0 +1,86 @@
+// Runs generated kernels in the test process: images are mapped executable, every operand lies flush
+// against an inaccessible page, and the units of a launch are split over several calls as threads would.
+#ifndef AXIOM_TEST_UNIT_CODEGEN_KERNELHARNESS_H
+#define AXIOM_TEST_UNIT_CODEGEN_KERNELHARNESS_H
+
+#include "codegen/cpu/CodeImage.h"
+#include "dialects/axiom/interpreter/Numerics.h"
+#include "dialects/plan/KernelSpec.h"
+
+#include <cstring>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+namespace axiom::test {
+
+/// Memory whose last byte is the last of its page; the page behind is inaccessible. Zeroed.
+class Guarded {
+public:
+  explicit Guarded(size_t bytes);
+  ~Guarded();
+  Guarded(const Guarded &) = delete;
+  Guarded(Guarded &&other) noexcept;
+  template <typename T = uint8_t> T *as() const { return reinterpret_cast<T *>(data_); }
+  size_t size() const { return size_; }
+
+private:
+  uint8_t *base_ = nullptr, *data_ = nullptr;
+  size_t mapped_ = 0, size_ = 0;
+};
+
+Guarded guardedCopy(const std::vector<float> &values);
+Guarded guardedCopy(const std::vector<uint8_t> &values);
+
+class KernelImage {
+public:
+  /// Compiles; a failure ends the test program with its message. `edit` may change the emitted module.
+  explicit KernelImage(const std::vector<plan::KernelSpec> &specs,
+                       const codegen::ModuleEdit &edit = {});
+  ~KernelImage();
+  KernelImage(const KernelImage &) = delete;
+
+  /// Runs kernel `index` for T tokens over all its units, split at random places into `calls` parts,
+  /// each with a scratch of its own.
+  void run(size_t index, const std::vector<void *> &args, uint32_t tokens, uint32_t calls = 1,
+           uint32_t seed = 0) const;
+  const codegen::CodeText &text() const { return text_; }
+  size_t bytes() const { return size_; }
+
+private:
+  std::vector<plan::KernelSpec> specs_;
+  std::vector<AxmKernelRow> rows_;
+  codegen::CodeText text_;
+  uint8_t *base_ = nullptr;
+  size_t size_ = 0;
+};
+
+enum class Fill { Random, Extreme };
+
+/// A random packed matrix together with its logical values; packed by the words of kernel_abi.h.
+struct Matrix {
+  LogicalWeight logical;
+  std::vector<uint8_t> packed;
+};
+/// heads and rowAlign as in plan::LinearRange. Extreme: all weights at the end of their range.
+Matrix randomMatrix(const plan::LinearRange &range, uint32_t inner, const std::vector<uint32_t> &cuts,
+                    Fill fill, std::mt19937 &rng);
+
+/// Rows of `inner` values with stride rowStride(inner), padding zero. Extreme: all +-1.
+std::vector<float> randomRows(uint32_t rows, uint32_t inner, Fill fill, std::mt19937 &rng);
+std::vector<float> randomVector(uint32_t n, uint32_t padded, float low, float high, std::mt19937 &rng);
+
+/// linear() of the interpreter on strided rows: quantizes first where the format asks for it.
+std::vector<float> oracleLinear(const std::vector<float> &x, uint32_t rows, const Matrix &matrix,
+                                const std::vector<uint32_t> &cuts, const float *bias);
+
+/// Bit equality; NaNs are equal to each other.
+bool sameBits(float a, float b);
+
+extern const AxmFormat allFormats[6];
+const char *formatName(AxmFormat format);
+
+} // namespace axiom::test
+
+#endif

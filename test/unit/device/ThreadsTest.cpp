@@ -1,0 +1,91 @@
+#include "runtime/base/Threads.h"
+#include "runtime/base/Cgroup.h"
+
+#include <chrono>
+#include <gtest/gtest.h>
+#include <sched.h>
+#include <thread>
+#include <vector>
+
+using namespace axiom;
+
+namespace {
+
+TEST(Threads, UsableCoresFollowTheAffinityMask) {
+  uint32_t all = usableCores();
+  EXPECT_GE(all, 1u);
+  cpu_set_t before, one;
+  ASSERT_EQ(::sched_getaffinity(0, sizeof before, &before), 0);
+  CPU_ZERO(&one);
+  for (int core = 0; core < CPU_SETSIZE; ++core)
+    if (CPU_ISSET(core, &before)) {
+      CPU_SET(core, &one);
+      break;
+    }
+  ASSERT_EQ(::sched_setaffinity(0, sizeof one, &one), 0);
+  EXPECT_EQ(usableCores(), 1u);
+  ASSERT_EQ(::sched_setaffinity(0, sizeof before, &before), 0);
+  EXPECT_EQ(usableCores(), all);
+}
+
+TEST(Threads, CgroupFolders) {
+  using Folders = std::vector<std::string>;
+  EXPECT_EQ(cgroupFoldersFrom("0::/a/b\n", "cpu"),
+            (Folders{"/sys/fs/cgroup/a/b", "/sys/fs/cgroup/a", "/sys/fs/cgroup"}));
+  EXPECT_EQ(cgroupFoldersFrom("0::/\n", "memory"), Folders{"/sys/fs/cgroup"});
+  EXPECT_EQ(cgroupFoldersFrom("5:cpu,cpuacct:/x\n4:memory:/y\n", "cpu"),
+            (Folders{"/sys/fs/cgroup/cpu/x", "/sys/fs/cgroup/cpu"}));
+  EXPECT_TRUE(cgroupFoldersFrom("nonsense\n::\n:", "cpu").size() <= 1);
+  EXPECT_EQ(leadingNumber("max 100000"), std::nullopt);
+  EXPECT_EQ(leadingNumber("-1"), std::nullopt);
+  EXPECT_EQ(leadingNumber("150000 100000"), 150000u);
+  EXPECT_EQ(leadingNumber("18446744073709551616"), std::nullopt);
+  EXPECT_EQ(numberAfter("MemTotal: 5 kB\nMemAvailable:   123 kB\n", "MemAvailable:"), 123u);
+  EXPECT_EQ(numberAfter("MemTotal: 5 kB\n", "MemTotal:"), 5u);
+  EXPECT_EQ(numberAfter("XMemTotal: 5 kB\n", "MemTotal:"), std::nullopt);
+}
+
+struct BarrierJob {
+  explicit BarrierJob(uint32_t threads) : barrier(threads), values(threads) {}
+  Barrier barrier;
+  std::vector<uint64_t> values; ///< plain: the barrier alone orders them
+  std::atomic<int> wrong{0};
+};
+
+TEST(Threads, BarrierOrdersPlainMemory) {
+  for (uint32_t threads : {1u, 2u, 3u, 5u}) {
+    auto team = ThreadTeam::create(threads);
+    ASSERT_TRUE(team.ok());
+    BarrierJob job(threads);
+    (*team)->run(
+        [](void *context, uint32_t thread) {
+          auto &job = *static_cast<BarrierJob *>(context);
+          for (uint64_t round = 1; round <= 500; ++round) {
+            job.values[thread] = round;
+            job.barrier.arrive();
+            for (uint64_t value : job.values)
+              job.wrong += value != round;
+            job.barrier.arrive();
+          }
+        },
+        &job);
+    EXPECT_EQ(job.wrong, 0) << threads;
+  }
+}
+
+TEST(Threads, TeamRunsEveryThreadOnceAndSleepsBetween) {
+  auto team = ThreadTeam::create(4);
+  ASSERT_TRUE(team.ok());
+  std::vector<int> calls(4);
+  for (int round = 1; round <= 50; ++round) {
+    (*team)->run([](void *context,
+                    uint32_t thread) { ++(*static_cast<std::vector<int> *>(context))[thread]; },
+                 &calls);
+    EXPECT_EQ(calls, std::vector<int>(4, round));
+    // Long enough for the workers to stop spinning.
+    if (round % 10 == 0)
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+}
+
+} // namespace

@@ -1,0 +1,229 @@
+#include "runtime/engine/Sampler.h"
+
+#include "runtime/engine/Philox.h"
+
+#include <algorithm>
+#include <cmath>
+#include <gtest/gtest.h>
+#include <map>
+
+using namespace axiom;
+using namespace axiom::engine;
+
+namespace {
+
+struct Row {
+  std::vector<float> logits;
+  std::vector<AxmTile> tiles;
+  explicit Row(std::vector<float> values) : logits(std::move(values)) {
+    tiles.resize((logits.size() + AXM_TILE_IDS - 1) / AXM_TILE_IDS);
+    computeTiles(logits, tiles);
+  }
+  SampleInput input(uint32_t position = 0, const TokenHistory *history = nullptr) const {
+    SampleInput in;
+    in.logits = logits;
+    in.tiles = tiles;
+    in.position = position;
+    in.history = history;
+    return in;
+  }
+};
+
+int32_t pick(const SamplingParams &params, const SampleInput &input) {
+  auto choice = Sampler().sample(params, input);
+  EXPECT_TRUE(choice.ok()) << choice.status().message();
+  return choice.ok() ? choice->token : -1;
+}
+
+std::map<int32_t, double> shares(const SamplingParams &params, const Row &row, int draws = 40000) {
+  std::map<int32_t, double> counts;
+  Sampler sampler;
+  for (int i = 0; i < draws; ++i)
+    counts[sampler.sample(params, row.input(static_cast<uint32_t>(i)))->token] += 1.0 / draws;
+  return counts;
+}
+
+SamplingParams at(float temperature) {
+  SamplingParams p;
+  p.temperature = temperature;
+  return p;
+}
+
+} // namespace
+
+// The known answers that the authors of Philox publish with it.
+TEST(Philox, KnownAnswers) {
+  EXPECT_EQ(philox4x32({0, 0, 0, 0}, {0, 0}),
+            (std::array<uint32_t, 4>{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}));
+  EXPECT_EQ(philox4x32({0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff}, {0xffffffff, 0xffffffff}),
+            (std::array<uint32_t, 4>{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}));
+  EXPECT_EQ(philox4x32({0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}, {0xa4093822, 0x299f31d0}),
+            (std::array<uint32_t, 4>{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}));
+}
+
+TEST(Sampler, GreedyTakesTheLowestOfTies) {
+  std::vector<float> logits(3000, 1.0f);
+  logits[2500] = logits[1400] = logits[1023] = 5.0f;
+  EXPECT_EQ(pick(at(0), Row(logits).input()), 1023);
+  logits[1023] = 0;
+  EXPECT_EQ(pick(at(0), Row(logits).input()), 1400);
+}
+
+TEST(Sampler, FollowsTheDistribution) {
+  Row row({0.0f, std::log(2.0f), std::log(5.0f), -30.0f});
+  auto s = shares(at(1), row);
+  EXPECT_NEAR(s[0], 1.0 / 8, 0.01);
+  EXPECT_NEAR(s[1], 2.0 / 8, 0.01);
+  EXPECT_NEAR(s[2], 5.0 / 8, 0.01);
+  EXPECT_EQ(s.count(3), 0u);
+  auto hot = shares(at(2), row); // sqrt of the odds
+  EXPECT_NEAR(hot[2] / hot[0], std::sqrt(5.0), 0.15);
+}
+
+TEST(Sampler, TopKTopPMinP) {
+  Row row({std::log(1.0f), std::log(4.0f), std::log(2.0f), std::log(4.0f), std::log(5.0f)}); // of 16
+  SamplingParams p = at(1);
+  p.topK = 2; // 5 and the first of the two 4s
+  auto s = shares(p, row);
+  EXPECT_EQ(s.size(), 2u);
+  EXPECT_NEAR(s[4], 5.0 / 9, 0.01);
+  EXPECT_NEAR(s[1], 4.0 / 9, 0.01);
+  p = at(1);
+  p.topP = 0.6f; // 5 + 4 = 9/16 < 0.6, with the next 4: 13/16
+  s = shares(p, row);
+  EXPECT_EQ(s.size(), 3u);
+  EXPECT_EQ(s.count(0) + s.count(2), 0u);
+  p.topP = 0.5f;
+  EXPECT_EQ(shares(p, row).size(), 2u);
+  p = at(1);
+  p.minP = 0.5f; // at least 2.5 of 5
+  EXPECT_EQ(shares(p, row).size(), 3u);
+  p.minP = 1.0f;
+  EXPECT_EQ(shares(p, row).size(), 1u);
+}
+
+TEST(Sampler, TopKComesBeforeTopP) {
+  // Of 5, 4, 4, 2, 1: top-k 3 leaves 13; 0.7 of that is 9.1, so all three stay. Top-p first would give
+  // 0.7 * 16 = 11.2 and three too; 0.69: 8.97 <= 9 keeps two, while top-p first keeps three.
+  Row row({std::log(5.0f), std::log(4.0f), std::log(4.0f), std::log(2.0f), std::log(1.0f)});
+  SamplingParams p = at(1);
+  p.topK = 3;
+  p.topP = 0.69f;
+  EXPECT_EQ(shares(p, row).size(), 2u);
+}
+
+TEST(Sampler, TemperatureComesBeforeTopP) {
+  // At T = 2 the odds 16 : 1 : 1 become 4 : 1 : 1: 0.8 needs a second token; at T = 1 it would not.
+  Row row({std::log(16.0f), 0.0f, 0.0f});
+  SamplingParams p = at(2);
+  p.topP = 0.8f;
+  EXPECT_EQ(shares(p, row).size(), 2u);
+  p.temperature = 1;
+  EXPECT_EQ(shares(p, row).size(), 1u);
+}
+
+TEST(Sampler, FiltersThatKeepAllChangeNothing) {
+  std::vector<float> logits;
+  for (int i = 0; i < 2000; ++i)
+    logits.push_back(static_cast<float>((i * 7919) % 2000) / 250.0f);
+  Row row(logits);
+  SamplingParams plain = at(1.3f), wide = at(1.3f);
+  wide.topK = 2000;
+  wide.topP = 0.99999999f;
+  wide.minP = 1e-9f;
+  for (uint32_t i = 0; i < 300; ++i)
+    EXPECT_EQ(pick(plain, row.input(i)), pick(wide, row.input(i)));
+}
+
+TEST(Sampler, PenaltiesAndBias) {
+  TokenHistory history;
+  history.addPrompt(0);
+  history.addOutput(1);
+  history.addOutput(1);
+  SamplingParams p = at(0);
+  Row row({2.0f, 2.2f, 1.9f, -1.0f});
+  EXPECT_EQ(pick(p, row.input(0, &history)), 1);
+  p.repetitionPenalty = 1.1f; // 1.818, 2.0, 1.9
+  EXPECT_EQ(pick(p, row.input(0, &history)), 1);
+  p.repetitionPenalty = 1.3f; // 1.54, 1.69, 1.9
+  EXPECT_EQ(pick(p, row.input(0, &history)), 2);
+  p = at(0);
+  p.presencePenalty = 0.25f; // output only: token 1 falls to 1.95
+  EXPECT_EQ(pick(p, row.input(0, &history)), 0);
+  p = at(0);
+  p.frequencyPenalty = 0.11f; // twice: 1.98
+  EXPECT_EQ(pick(p, row.input(0, &history)), 0);
+  p = at(0);
+  p.logitBias = {{3, 4.0f}};
+  EXPECT_EQ(pick(p, row.input(0, &history)), 3);
+  // A negative logit is pushed down too: -1 * 3 < -2.
+  TokenHistory negative;
+  negative.addPrompt(0);
+  p = at(0);
+  p.repetitionPenalty = 3;
+  EXPECT_EQ(pick(p, Row({-1.0f, -2.0f}).input(0, &negative)), 1);
+}
+
+TEST(Sampler, PenaltiesComeBeforeTemperatureAndTopK) {
+  TokenHistory history;
+  history.addOutput(0);
+  SamplingParams p = at(1);
+  p.topK = 1;
+  p.presencePenalty = 5;
+  EXPECT_EQ(pick(p, Row({4.0f, 3.0f, 0.0f}).input(0, &history)), 1);
+}
+
+TEST(Sampler, SeedSampleAndPositionDecide) {
+  std::vector<float> logits(1000, 0.0f);
+  Row row(logits);
+  SamplingParams p = at(1);
+  p.seed = 11;
+  int same = 0;
+  for (uint32_t i = 0; i < 200; ++i) {
+    SampleInput input = row.input(i);
+    int32_t token = pick(p, input);
+    EXPECT_EQ(token, pick(p, input));
+    input.sample = 1;
+    same += pick(p, input) == token;
+    SamplingParams other = p;
+    other.seed = 12;
+    same += pick(other, row.input(i)) == token;
+  }
+  EXPECT_LT(same, 8);
+}
+
+TEST(Sampler, RefusesNonFiniteAndExcluded) {
+  for (float bad : {std::nanf(""), INFINITY, -INFINITY}) {
+    std::vector<float> logits(2000, 0.5f);
+    logits[1500] = bad;
+    EXPECT_FALSE(Sampler().sample(at(0), Row(logits).input()).ok());
+  }
+  Row row({1.0f, 2.0f});
+  SampleInput input = row.input();
+  std::vector<int32_t> excluded{1};
+  input.excluded = excluded;
+  EXPECT_EQ(pick(at(0), input), 0);
+  EXPECT_EQ(pick(at(1), input), 0);
+  excluded = {0, 1};
+  input.excluded = excluded;
+  EXPECT_FALSE(Sampler().sample(at(0), input).ok());
+}
+
+TEST(Sampler, LogprobsSumToOne) {
+  std::vector<float> logits;
+  for (int i = 0; i < 2500; ++i)
+    logits.push_back(std::sin(static_cast<float>(i)) * 6.0f);
+  Row row(logits);
+  RowStats stats = joinTiles(row.tiles);
+  double sum = 0;
+  for (float l : logits)
+    sum += std::exp(logProbability(stats, l));
+  EXPECT_NEAR(sum, 1.0, 1e-6);
+}
+
+TEST(Sampler, ContractExp) {
+  EXPECT_EQ(contractExp(0.0f), 1.0f);
+  EXPECT_EQ(contractExp(-INFINITY), 0.0f);
+  for (float x = -80; x < 80; x += 0.37f)
+    EXPECT_NEAR(contractExp(x) / std::exp(static_cast<double>(x)), 1.0, 4e-7);
+}

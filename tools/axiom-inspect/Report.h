@@ -1,0 +1,65 @@
+// What axiom-inspect shows: facts derived from an opened artifact, as text and as JSON.
+#ifndef AXIOM_TOOLS_AXIOM_INSPECT_REPORT_H
+#define AXIOM_TOOLS_AXIOM_INSPECT_REPORT_H
+
+#include "runtime/artifact/Artifact.h"
+#include "runtime/device/cpu/Executor.h"
+
+#include <string>
+#include <vector>
+
+namespace axiom::inspect {
+
+/// What memory is planned for.
+struct MemoryQuestion {
+  uint32_t batch = 1;    ///< sequences at the same time
+  uint32_t context = 0;  ///< positions of each; 0: the model's limit
+  uint32_t tokens = 512; ///< tokens a step
+  uint32_t threads = 0;  ///< 0: usable cores
+};
+
+struct MemoryAnswer {
+  MemoryQuestion question; ///< zeros filled in
+  uint32_t blocks = 0;     ///< KV blocks
+  uint64_t weights = 0;    ///< bytes of the weights segment
+  uint64_t outputs = 0;    ///< logits and tiles, a row for each sequence
+  ExecutorMemory executor;
+  uint64_t limit = 0; ///< bytes that this process may use now
+  std::string limitSource;
+  uint64_t total() const { return weights + outputs + executor.total(); }
+};
+
+/// One kernel of an image.
+struct KernelFact {
+  size_t index;
+  std::string uses; ///< tasks and token counts, for example "qkv (1)"
+  uint64_t bytes;   ///< of code
+  AxmKernelRow row;
+};
+
+struct Facts {
+  std::shared_ptr<const Artifact> artifact;
+  std::vector<ImageInfo> images;
+  std::vector<std::vector<KernelFact>> kernels; ///< per image
+  uint64_t codeBytes = 0;        ///< of the machine code of the first image, without its table
+  uint32_t barriersPerLayer = 0; ///< most of any layer
+  MemoryAnswer memory;
+};
+
+Result<Facts> gather(std::shared_ptr<const Artifact> artifact, const MemoryQuestion &question);
+
+/// "1", "2-8" or "9+": the token counts that use a task's kernel `variant`.
+const char *variantName(size_t variant);
+const char *spaceName(uint32_t space);
+
+struct Sections {
+  bool summary = false, tensors = false, kernels = false, phases = false, memory = false,
+       provenance = false;
+};
+
+std::string textReport(const Facts &facts, const Sections &sections);
+std::string jsonReport(const Facts &facts);
+
+} // namespace axiom::inspect
+
+#endif

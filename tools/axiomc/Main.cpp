@@ -1,0 +1,3 @@
+#include "compiler/driver/CommandLine.h"
+
+int main(int argc, char **argv) { return axiom::axiomcMain(argc, argv); }

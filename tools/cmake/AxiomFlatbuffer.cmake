@@ -1,0 +1,21 @@
+# axiom_flatbuffer(NAME schema.fbs)
+#   An interface target whose users see the C++ header that flatc generates from the schema, as
+#   "<path of the schema from the source root>/<stem>_generated.h", with a verifier for its root.
+find_program(AXIOM_FLATC flatc REQUIRED)
+
+function(axiom_flatbuffer NAME SCHEMA)
+  set(source ${CMAKE_CURRENT_SOURCE_DIR}/${SCHEMA})
+  get_filename_component(stem ${SCHEMA} NAME_WE)
+  set(header ${CMAKE_CURRENT_BINARY_DIR}/${stem}_generated.h)
+  add_custom_command(
+    OUTPUT ${header}
+    COMMAND ${AXIOM_FLATC} --cpp --cpp-std c++17 --scoped-enums -o ${CMAKE_CURRENT_BINARY_DIR} ${source}
+    DEPENDS ${source}
+    COMMENT "Generating ${stem}_generated.h"
+    VERBATIM)
+  add_custom_target(${NAME}Header DEPENDS ${header})
+  add_library(${NAME} INTERFACE)
+  add_dependencies(${NAME} ${NAME}Header)
+  target_include_directories(${NAME} INTERFACE ${CMAKE_SOURCE_DIR})
+  target_include_directories(${NAME} SYSTEM INTERFACE ${CMAKE_BINARY_DIR})
+endfunction()

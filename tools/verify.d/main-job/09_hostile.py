@@ -1,0 +1,27 @@
+#!/usr/bin/env python3
+"""Line 9: hostile inputs, under the sanitizers where they are parsed at run time."""
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from verify import Line, axiom  # noqa: E402
+
+SANITIZED = axiom.ROOT / "build-sanitized"
+
+
+def main():
+    line = Line(9, "Hostile inputs")
+    line.ctest("60 safetensors, verdicts as PyPI safetensors or stricter", "(Corrupt|Hostile|Damaged).*Safetensors|Safetensors.*(Corrupt|Hostile|Case|Verdict)", "every case")
+    line.ctest("40 GGUF and config files", "(Corrupt|Hostile|Damaged).*(Gguf|Config)|(Gguf|Config).*(Corrupt|Hostile|Damaged)", "every case")
+    for what, pattern in (("a tiny artifact truncated and with every byte flipped", "(Truncat|Flip)"),
+                          ("500 single-field mutants, digests recomputed", "(Field|Mutant)"),
+                          ("100,000 random metadata mutations, digests recomputed", "(Random|Mutation)")):
+        line.ctest(f"{what}, under ASan and UBSan", pattern, "rejected or harmless", folder=SANITIZED, show=r"mutat|reject|harmless")
+    line.ctest("fuzz targets, run briefly", "[Ff]uzz", "no finding", folder=SANITIZED)
+    line.script("20 kill -9 of axiomc", "test/e2e/killed.py", "absent, old or complete")
+    line.script("exit codes and messages of every tool", "test/e2e/exit_codes.py", "2 usage, 3 bad file")
+    line.done()
+
+
+if __name__ == "__main__":
+    main()
