@@ -28,7 +28,8 @@ void registerDialects(DialectRegistry &registry) {
 
 void addPhase(Phase phase, const PipelineOptions &options, OpPassManager &manager) {
   switch (phase) {
-  case Phase::Import: break;
+  case Phase::Import:
+    break;
   case Phase::Normalize:
     manager.addPass(createFoldUnitOffset());
     manager.addPass(createUniqueConstants());
@@ -51,7 +52,9 @@ void addPhase(Phase phase, const PipelineOptions &options, OpPassManager &manage
     manager.addPass(createFuseResidual());
     manager.addPass(createFuseHead());
     break;
-  case Phase::Outline: manager.addPass(createOutlineLayers()); break;
+  case Phase::Outline:
+    manager.addPass(createOutlineLayers());
+    break;
   case Phase::Plan:
     manager.addPass(createFormKernels());
     manager.addPass(createUniqueKernels());

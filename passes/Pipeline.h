@@ -22,7 +22,7 @@ class DialectRegistry;
 class MLIRContext;
 class ModuleOp;
 class OpPassManager;
-}
+} // namespace mlir
 
 namespace axiom {
 

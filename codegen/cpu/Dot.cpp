@@ -214,9 +214,10 @@ static void emitDotFunction(Emit &e, AxmFormat format, int64_t tokens) {
         pointers.push_back(stripeAt(e.add(stripe, e.i64c(s))));
       storeAll(body.floatSegment(pointers, a[3], a[6]), stripe, width);
     });
-    e.loop(whole, a[2], 1, [&](Value stripe) {
-      storeAll(body.floatSegment({stripeAt(stripe)}, a[3], a[6]), stripe, 1);
-    });
+    if (width > 1)
+      e.loop(whole, a[2], 1, [&](Value stripe) {
+        storeAll(body.floatSegment({stripeAt(stripe)}, a[3], a[6]), stripe, 1);
+      });
   });
 }
 

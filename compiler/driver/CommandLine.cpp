@@ -88,6 +88,8 @@ void describe(CLI::App &app, CompilerOptions &options, bool &printTargets) {
       ->type_name("PHASE");
   app.add_option("--dump-ir-dir", options.dumpIrDir, "Write the module after each phase to this folder")
       ->type_name("DIR");
+  app.add_flag("!--no-golden", options.golden,
+               "Store no golden answers for axiom-check; needed where no target can run");
   app.add_flag("--dry-run", options.dryRun, "Print sizes and memory; write nothing");
   app.add_option("-j,--jobs", options.jobs, "Threads; never changes the output; default: usable cores")
       ->type_name("N")

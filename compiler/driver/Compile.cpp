@@ -9,6 +9,7 @@
 #include "compiler/driver/TextOutput.h"
 #include "compiler/driver/TextSegments.h"
 #include "compiler/package/ArtifactWriter.h"
+#include "compiler/package/GoldenWriter.h"
 #include "compiler/package/Metadata.h"
 #include "runtime/base/Threads.h"
 
@@ -44,6 +45,7 @@ private:
   Status emitKernels();
   Status writeArtifact();
   Status packInto(ArtifactWriter &writer);
+  Status addGolden(ArtifactWriter &writer);
   Result<std::vector<uint8_t>> metadata(const ArtifactWriter &writer) const;
   std::vector<std::string> recordedOptions() const;
   void say(const std::string &text) {
@@ -143,6 +145,8 @@ std::vector<std::string> Compilation::recordedOptions() const {
   recorded.push_back(std::string("kv=") + kvCacheTypeName(plan_.kvType));
   for (const std::string &target : targets_)
     recorded.push_back("target=" + target);
+  if (!options_.golden)
+    recorded.push_back("golden=none");
   return recorded;
 }
 
@@ -167,6 +171,22 @@ Status Compilation::packInto(ArtifactWriter &writer) {
   return writer.endSegment();
 }
 
+/// The writer holds a sealed artifact, which answers the golden prompts through the runtime.
+Status Compilation::addGolden(ArtifactWriter &writer) {
+  progress_.stage("golden");
+  auto golden = makeGolden(writer.temporaryPath());
+  if (!golden.ok() && golden.status().code() == Code::Unsupported)
+    return Status(Code::Unsupported,
+                  format("this machine can't run what it compiled, so there are no golden answers "
+                         "(%s); compile on a machine that can, or give --no-golden",
+                         golden.status().message().c_str()));
+  if (!golden.ok())
+    return golden.status().withContext("making golden answers");
+  AXIOM_RETURN_IF_ERROR(writer.addSegment(SegmentType::Golden, *golden));
+  AXIOM_ASSIGN_OR_RETURN(std::vector<uint8_t> bytes, metadata(writer));
+  return writer.seal(bytes);
+}
+
 Status Compilation::writeArtifact() {
   progress_.stage("text");
   AXIOM_ASSIGN_OR_RETURN(segments_, compileText(source_->text()));
@@ -184,6 +204,9 @@ Status Compilation::writeArtifact() {
   progress_.stage("finish");
   AXIOM_ASSIGN_OR_RETURN(std::vector<uint8_t> bytes, metadata(writer));
   AXIOM_RETURN_IF_ERROR(writer.seal(bytes));
+  if (options_.golden)
+    AXIOM_RETURN_IF_ERROR(addGolden(writer));
+  progress_.stage("sync");
   uint64_t size = writer.size();
   AXIOM_RETURN_IF_ERROR(writer.commit());
 

@@ -156,7 +156,7 @@ private:
       if (added.special)
         specialTexts.insert(added.text);
     for (const auto &added : spec_.added) {
-      if (added.text.empty() || added.id >= texts_.size())
+      if (added.text.empty() || added.id >= texts_.size() || !(flags_[added.id] & kPresent))
         return bad(format("added token %u has no text or no id of the vocabulary", added.id));
       if (!unicode::isValid(added.text))
         return bad(format("added token %u is not UTF-8", added.id));

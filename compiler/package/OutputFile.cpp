@@ -50,6 +50,8 @@ void installSignalCleanup() {
   action.sa_flags = static_cast<int>(SA_RESETHAND);
   for (int number : {SIGINT, SIGTERM, SIGHUP})
     sigaction(number, &action, nullptr);
+  // A file size limit then shows as a failed write, not as the end of the process.
+  signal(SIGXFSZ, SIG_IGN);
 }
 
 Result<OutputFile> OutputFile::create(const std::string &path) {

@@ -188,7 +188,8 @@ LogicalResult LayerOp::verify() {
 LogicalResult ReturnOp::verify() {
   Type expected = cast<LayerOp>((*this)->getParentOp()).getFunctionType().getResult(0);
   if (getValue().getType() != expected)
-    return emitOpError("returns ") << getValue().getType() << "; the layer's result is " << expected;
+    return emitOpError("returns ")
+           << getValue().getType() << "; the layer's result is " << expected;
   return success();
 }
 

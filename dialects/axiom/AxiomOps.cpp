@@ -46,8 +46,8 @@ static LogicalResult checkCuts(Operation *op, ArrayRef<int64_t> cuts, uint32_t i
 static LogicalResult checkLinear(Operation *op, WeightType weight, Value bias, uint32_t inner,
                                  Type result) {
   if (weight.getCols() != inner)
-    return op->emitOpError() << "the weight has " << weight.getCols()
-                             << " columns, the input has " << inner << " features";
+    return op->emitOpError() << "the weight has " << weight.getCols() << " columns, the input has "
+                             << inner << " features";
   if (widthOf(result) != weight.getRows())
     return op->emitOpError() << "the weight has " << weight.getRows() << " rows, the result has "
                              << widthOf(result) << " features";
@@ -179,10 +179,10 @@ LogicalResult QuantizeOp::verify() {
 
 LogicalResult LinearOp::verify() {
   uint32_t inner = widthOf(getInput().getType());
-  return success(succeeded(checkLinear(*this, getWeight().getType(), getBias(), inner,
-                                       getType())) &&
-                 succeeded(checkInput(*this, getInput().getType(), getWeight().getType())) &&
-                 succeeded(checkCuts(*this, getCuts(), inner)));
+  return success(
+      succeeded(checkLinear(*this, getWeight().getType(), getBias(), inner, getType())) &&
+      succeeded(checkInput(*this, getInput().getType(), getWeight().getType())) &&
+      succeeded(checkCuts(*this, getCuts(), inner)));
 }
 
 LogicalResult QkNormOp::verify() {
@@ -220,8 +220,8 @@ LogicalResult KvWriteOp::verify() {
   uint32_t width = kv.getHeads() * kv.getDim();
   for (Value value : {Value(getKey()), Value(getValue())})
     if (widthOf(value.getType()) != width)
-      return emitOpError() << "keys and values of " << kv << " have " << width
-                           << " features, got " << widthOf(value.getType());
+      return emitOpError() << "keys and values of " << kv << " have " << width << " features, got "
+                           << widthOf(value.getType());
   return checkLayer(*this, getLayer());
 }
 
@@ -280,8 +280,8 @@ LogicalResult LinearListOp::verify() {
   if (failed(checkList(*this)))
     return failure();
   if (getOutputs().size() != getWeights().size())
-    return emitOpError() << "has " << getWeights().size() << " weights and "
-                         << getOutputs().size() << " results";
+    return emitOpError() << "has " << getWeights().size() << " weights and " << getOutputs().size()
+                         << " results";
   for (auto [weight, output] : llvm::zip(getWeights(), getOutputs()))
     if (cast<WeightType>(weight.getType()).getRows() != widthOf(output.getType()))
       return emitOpError() << "a weight has " << cast<WeightType>(weight.getType()).getRows()
@@ -303,9 +303,8 @@ LogicalResult QkvOp::verify() {
                          << widthOf(getQuery().getType()) << " features";
   for (int i : {1, 2})
     if (rows[i] != kv.getHeads() * kv.getDim())
-      return emitOpError() << "keys and values of " << kv << " have "
-                           << kv.getHeads() * kv.getDim() << " features, a weight has " << rows[i]
-                           << " rows";
+      return emitOpError() << "keys and values of " << kv << " have " << kv.getHeads() * kv.getDim()
+                           << " features, a weight has " << rows[i] << " rows";
   if (getInvFreq().getType().getSize() * 2 != kv.getDim())
     return emitOpError() << "needs " << kv.getDim() / 2 << " inverse frequencies, got "
                          << getInvFreq().getType().getSize();
@@ -335,23 +334,23 @@ LogicalResult SwiGluLinearOp::verify() {
 
 LogicalResult LinearResidualOp::verify() {
   uint32_t inner = widthOf(getInput().getType());
-  return success(succeeded(sameType(*this, getResidual().getType(), getType(),
-                                    "residual and result must have one type")) &&
-                 succeeded(checkLinear(*this, getWeight().getType(), getBias(), inner,
-                                       getType())) &&
-                 succeeded(checkInput(*this, getInput().getType(), getWeight().getType())) &&
-                 succeeded(checkCuts(*this, getCuts(), inner)));
+  return success(
+      succeeded(sameType(*this, getResidual().getType(), getType(),
+                         "residual and result must have one type")) &&
+      succeeded(checkLinear(*this, getWeight().getType(), getBias(), inner, getType())) &&
+      succeeded(checkInput(*this, getInput().getType(), getWeight().getType())) &&
+      succeeded(checkCuts(*this, getCuts(), inner)));
 }
 
 LogicalResult HeadOp::verify() {
   uint32_t inner = widthOf(getInput().getType());
-  return success(succeeded(checkGain(*this, getGain().getType(), inner)) &&
-                 succeeded(checkEps(*this, getEps())) &&
-                 succeeded(checkLinear(*this, getWeight().getType(), getBias(), inner,
-                                       getLogits().getType())) &&
-                 succeeded(checkCuts(*this, getCuts(), inner)) &&
-                 succeeded(checkTiles(*this, getTiles().getType(),
-                                      widthOf(getLogits().getType()))));
+  return success(
+      succeeded(checkGain(*this, getGain().getType(), inner)) &&
+      succeeded(checkEps(*this, getEps())) &&
+      succeeded(
+          checkLinear(*this, getWeight().getType(), getBias(), inner, getLogits().getType())) &&
+      succeeded(checkCuts(*this, getCuts(), inner)) &&
+      succeeded(checkTiles(*this, getTiles().getType(), widthOf(getLogits().getType()))));
 }
 
 } // namespace axiom::ir

@@ -1,5 +1,5 @@
-// The element formats of !axiom.weight: those that an artifact stores, and source types that a weight
-// has until the quantize phase chose one.
+// The element formats of !axiom.weight: those that an artifact stores, and source types that a
+// weight has until the quantize phase chose one.
 #ifndef AXIOM_DIALECTS_AXIOM_WEIGHTFORMAT_H
 #define AXIOM_DIALECTS_AXIOM_WEIGHTFORMAT_H
 

@@ -19,8 +19,8 @@ static constexpr llvm::StringLiteral kEpilogues[] = {"store", "residual", "qkv",
 static constexpr llvm::StringLiteral kFormats[] = {"f32", "f16", "bf16", "q8", "q4f16", "q4"};
 static constexpr llvm::StringLiteral kKvTypes[] = {"f32", "f16", "int8"};
 static constexpr llvm::StringLiteral kSpaces[] = {
-    "weights",      "slot", "kv",     "tokens", "positions", "table_offsets",
-    "block_tables", "rows", "logits", "tiles"};
+    "weights",       "slot",         "kv",   "tokens", "positions",
+    "table_offsets", "block_tables", "rows", "logits", "tiles"};
 
 const char *spaceName(AxmSpace space) { return kSpaces[space].data(); }
 
@@ -49,8 +49,8 @@ public:
   void word(StringRef name, StringRef value) { attrs_.append(name, builder_.getStringAttr(value)); }
   void integers(StringRef name, ArrayRef<uint32_t> values) {
     if (!values.empty())
-      attrs_.append(name, builder_.getDenseI64ArrayAttr(
-                              SmallVector<int64_t>(values.begin(), values.end())));
+      attrs_.append(
+          name, builder_.getDenseI64ArrayAttr(SmallVector<int64_t>(values.begin(), values.end())));
   }
   void attribute(StringRef name, Attribute value) { attrs_.append(name, value); }
   DictionaryAttr take() { return attrs_.getDictionary(builder_.getContext()); }
@@ -245,8 +245,8 @@ static FailureOr<LinearRange> rangeFromAttrs(DictionaryAttr attrs, EmitError emi
   if (failed(r.finish()))
     return failure();
   if (range.rows == 0 || range.heads == 0 || range.rows % range.heads != 0)
-    return emitError() << "a range of " << range.rows << " rows does not split into "
-                       << range.heads << " heads";
+    return emitError() << "a range of " << range.rows << " rows does not split into " << range.heads
+                       << " heads";
   if (range.rowAlign != AXM_STRIPE && range.rowAlign != AXM_GROUP)
     return emitError() << "row_align must be 8 or 32, got " << range.rowAlign;
   return range;

@@ -77,8 +77,8 @@ Attribute BindingAttr::parse(AsmParser &parser, Type) {
   }
   if (parser.parseGreater())
     return {};
-  return BindingAttr::getChecked([&] { return parser.emitError(loc); }, parser.getContext(),
-                                 *space, symbols, layers);
+  return BindingAttr::getChecked([&] { return parser.emitError(loc); }, parser.getContext(), *space,
+                                 symbols, layers);
 }
 
 void BindingAttr::print(AsmPrinter &printer) const {
@@ -117,8 +117,7 @@ LogicalResult ModelOp::verifyRegions() {
 }
 
 LogicalResult KernelOp::verify() {
-  return success(
-      succeeded(specFromAttrs(getSymName(), getSpec(), [&] { return emitOpError(); })));
+  return success(succeeded(specFromAttrs(getSymName(), getSpec(), [&] { return emitOpError(); })));
 }
 
 LogicalResult WeightOp::verify() {

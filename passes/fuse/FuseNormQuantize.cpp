@@ -18,9 +18,9 @@ struct FuseNormQuantize : impl::FuseNormQuantizeBase<FuseNormQuantize> {
       if (!norm || norm.getUnitOffset())
         continue;
       OpBuilder builder(norm);
-      auto fused = ir::NormQuantizeOp::create(builder, norm.getLoc(), quantize.getType(),
-                                              norm.getType(), norm.getInput(), norm.getGain(),
-                                              norm.getEpsAttr());
+      auto fused =
+          ir::NormQuantizeOp::create(builder, norm.getLoc(), quantize.getType(), norm.getType(),
+                                     norm.getInput(), norm.getGain(), norm.getEpsAttr());
       quantize.replaceAllUsesWith(fused.getQuantized());
       quantize.erase();
       norm.replaceAllUsesWith(fused.getNormalized());

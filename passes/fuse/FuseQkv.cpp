@@ -9,7 +9,8 @@ namespace {
 
 using namespace mlir;
 
-/// What happens to q or k between its linear and its use, each step the only reader of the one before.
+/// What happens to q or k between its linear and its use, each step the only reader of the one
+/// before.
 struct Chain {
   ir::QkNormOp norm;
   ir::RopeOp rope;
@@ -46,9 +47,9 @@ struct FuseQkv : impl::FuseQkvBase<FuseQkv> {
         !write.getValue().hasOneUse())
       return;
     auto q = chainFrom(list.getOutputs()[0]), k = chainFrom(list.getOutputs()[1]);
-    if (!q || !k || k->scale || k->rope.getResult() != write.getKey() ||
-        !k->rope->hasOneUse() || q->rope.getInvFreq() != k->rope.getInvFreq() ||
-        !q->norm != !k->norm || (q->norm && q->norm.getEps() != k->norm.getEps()) ||
+    if (!q || !k || k->scale || k->rope.getResult() != write.getKey() || !k->rope->hasOneUse() ||
+        q->rope.getInvFreq() != k->rope.getInvFreq() || !q->norm != !k->norm ||
+        (q->norm && q->norm.getEps() != k->norm.getEps()) ||
         q->rope.getInvFreq().getType().getSize() * 2 != write.getType().getDim())
       return;
     if (q->norm && q->norm.getGain().getType().getSize() != write.getType().getDim())

@@ -23,9 +23,8 @@ struct FuseSwiGlu : impl::FuseSwiGluBase<FuseSwiGlu> {
         replaced = quantize;
     OpBuilder builder(swiglu);
     auto fused = ir::SwiGluLinearOp::create(
-        builder, swiglu.getLoc(), replaced->getResult(0).getType(), list.getRows(),
-        list.getQrows(), list.getWeights(), list.getBiases(), list.getCutsAttr(),
-        list.getBiasOfAttr());
+        builder, swiglu.getLoc(), replaced->getResult(0).getType(), list.getRows(), list.getQrows(),
+        list.getWeights(), list.getBiases(), list.getCutsAttr(), list.getBiasOfAttr());
     replaced->replaceAllUsesWith(ValueRange(fused.getResult()));
     if (replaced != swiglu)
       replaced->erase();

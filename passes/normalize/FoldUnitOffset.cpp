@@ -16,9 +16,9 @@ struct FoldUnitOffset : impl::FoldUnitOffsetBase<FoldUnitOffset> {
     if (!vector || vector.getValues() || vector.getAddend())
       return op.emitOpError("has unit_offset, but its gain is no plain tensor of the model");
     OpBuilder builder(op);
-    auto gain = ir::VectorOp::create(builder, vector.getLoc(), vector.getType(),
-                                     vector.getTensorAttr(), builder.getF32FloatAttr(1.0f),
-                                     DenseF32ArrayAttr());
+    auto gain =
+        ir::VectorOp::create(builder, vector.getLoc(), vector.getType(), vector.getTensorAttr(),
+                             builder.getF32FloatAttr(1.0f), DenseF32ArrayAttr());
     op.getGainMutable().assign(gain);
     op.setUnitOffset(false);
     return success();

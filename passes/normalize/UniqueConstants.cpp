@@ -1,5 +1,5 @@
-// One constant per tensor and form, at its first place, so that equal means identical further on: the
-// tied embedding and head are one value, layers with the same frequencies share one vector.
+// One constant per tensor and form, at its first place, so that equal means identical further on:
+// the tied embedding and head are one value, layers with the same frequencies share one vector.
 #include "passes/Passes.h"
 
 #include "mlir/IR/OperationSupport.h"
@@ -23,8 +23,7 @@ struct UniqueConstants : impl::UniqueConstantsBase<UniqueConstants> {
           runOnBlock(inner);
       if (!isa<ir::WeightOp, ir::VectorOp>(op))
         continue;
-      auto [it, fresh] =
-          seen.try_emplace({op.getResult(0).getType(), op.getAttrDictionary()}, &op);
+      auto [it, fresh] = seen.try_emplace({op.getResult(0).getType(), op.getAttrDictionary()}, &op);
       if (fresh)
         continue;
       op.replaceAllUsesWith(it->second);

@@ -70,8 +70,8 @@ struct OutlineLayers : impl::OutlineLayersBase<OutlineLayers> {
     for (Value constant : layer.constants)
       inputs.push_back(constant.getType());
     auto type = builder.getFunctionType(inputs, hidden);
-    auto function = ir::LayerOp::create(builder, layer.end.getLoc(), "l", type, ArrayAttr(),
-                                        ArrayAttr());
+    auto function =
+        ir::LayerOp::create(builder, layer.end.getLoc(), "l", type, ArrayAttr(), ArrayAttr());
     Block *block = builder.createBlock(&function.getBody());
     IRMapping mapping;
     for (Type input : inputs)

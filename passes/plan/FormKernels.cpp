@@ -1,5 +1,5 @@
-// The fused and outlined graph as a plan.model. Every task gets a kernel of its own here; equal ones
-// are merged by UniqueKernels, slots by MergeSlots.
+// The fused and outlined graph as a plan.model. Every task gets a kernel of its own here; equal
+// ones are merged by UniqueKernels, slots by MergeSlots.
 #include "passes/Passes.h"
 #include "passes/plan/PlanBuilder.h"
 

@@ -53,8 +53,7 @@ LogicalResult LayerPlanner::takeNorm(Operation *op, Value rows, Value qrows, Tas
     input = fused.getInput();
     gain = fused.getGain();
     task.spec.normEps = fused.getEps().convertToFloat();
-  } else if (auto plain = dyn_cast_or_null<ir::RmsNormOp>(norm);
-             plain && !plain.getUnitOffset()) {
+  } else if (auto plain = dyn_cast_or_null<ir::RmsNormOp>(norm); plain && !plain.getUnitOffset()) {
     input = plain.getInput();
     gain = plain.getGain();
     task.spec.normEps = plain.getEps().convertToFloat();
@@ -166,8 +165,8 @@ LogicalResult LayerPlanner::run() {
     else if (auto attention = dyn_cast<ir::AttentionOp>(op))
       result = planAttention(attention);
     else if (auto residual = dyn_cast<ir::LinearResidualOp>(op))
-      result = failed(checkStored(residual, residual.getWeight())) ? failure()
-                                                                   : planResidual(residual);
+      result =
+          failed(checkStored(residual, residual.getWeight())) ? failure() : planResidual(residual);
     else if (auto swiglu = dyn_cast<ir::SwiGluLinearOp>(op))
       result = failed(checkStored(swiglu, swiglu.getWeights())) ? failure() : planSwiGlu(swiglu);
     else if (auto end = dyn_cast<ir::ReturnOp>(op)) {

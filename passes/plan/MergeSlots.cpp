@@ -1,5 +1,5 @@
-// Slots share memory where they are never alive in the same phase. Liveness is counted per phase, not
-// finer: tasks of a phase run in any order.
+// Slots share memory where they are never alive in the same phase. Liveness is counted per phase,
+// not finer: tasks of a phase run in any order.
 #include "passes/Passes.h"
 
 #include "dialects/plan/PlanAttrs.h"

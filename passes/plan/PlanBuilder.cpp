@@ -46,9 +46,9 @@ static PlanWeight layoutOf(const KernelSpec &spec, const std::string &arg) {
 }
 
 static bool sameLayout(const PlanWeight &a, const PlanWeight &b) {
-  return a.source == b.source && a.vector == b.vector && a.format == b.format &&
-         a.rows == b.rows && a.cols == b.cols && a.heads == b.heads && a.rowAlign == b.rowAlign &&
-         a.cuts == b.cuts && a.addend == b.addend && a.values == b.values;
+  return a.source == b.source && a.vector == b.vector && a.format == b.format && a.rows == b.rows &&
+         a.cols == b.cols && a.heads == b.heads && a.rowAlign == b.rowAlign && a.cuts == b.cuts &&
+         a.addend == b.addend && a.values == b.values;
 }
 
 FailureOr<FlatSymbolRefAttr> PlanBuilder::weight(Value constant, PlanWeight layout) {
@@ -139,9 +139,9 @@ LogicalResult PlanBuilder::emitTask(OpBuilder &phase, const TaskDraft &task,
 
 RepeatOp PlanBuilder::addRepeat(size_t count, std::optional<uint32_t> firstLayer) {
   builder_.setInsertionPointToEnd(&model_.getBody().front());
-  auto repeat = RepeatOp::create(builder_, builder_.getUnknownLoc(), count,
-                                 firstLayer ? builder_.getI64IntegerAttr(*firstLayer)
-                                            : IntegerAttr());
+  auto repeat =
+      RepeatOp::create(builder_, builder_.getUnknownLoc(), count,
+                       firstLayer ? builder_.getI64IntegerAttr(*firstLayer) : IntegerAttr());
   repeat.getBody().emplaceBlock();
   return repeat;
 }
@@ -289,7 +289,8 @@ LogicalResult PlanBuilder::build(func::FuncOp step) {
   for (size_t begin = 0, end; begin < calls.size(); begin = end) {
     const LayerPlanner &planner =
         layers.at(module_.lookupSymbol<ir::LayerOp>(calls[begin].getCallee()));
-    for (end = begin + 1; end < calls.size() && calls[end].getCallee() == calls[begin].getCallee() &&
+    for (end = begin + 1; end < calls.size() &&
+                          calls[end].getCallee() == calls[begin].getCallee() &&
                           anglesOf(calls[end], planner) == anglesOf(calls[begin], planner);)
       ++end;
     if (failed(emitRun(ArrayRef(calls).slice(begin, end - begin), planner)))

@@ -15,18 +15,25 @@ using ir::WeightFormat;
 /// The stored format that keeps a source type, exactly where one does.
 WeightFormat kept(WeightFormat source) {
   switch (source) {
-  case WeightFormat::SrcF32: return WeightFormat::F32;
-  case WeightFormat::SrcF16: return WeightFormat::F16;
-  case WeightFormat::SrcBF16: return WeightFormat::BF16;
+  case WeightFormat::SrcF32:
+    return WeightFormat::F32;
+  case WeightFormat::SrcF16:
+    return WeightFormat::F16;
+  case WeightFormat::SrcBF16:
+    return WeightFormat::BF16;
   case WeightFormat::SrcQ4_0:
-  case WeightFormat::SrcQ4_1: return WeightFormat::Q4F16;
-  case WeightFormat::SrcQ4_K: return WeightFormat::Q4;
+  case WeightFormat::SrcQ4_1:
+    return WeightFormat::Q4F16;
+  case WeightFormat::SrcQ4_K:
+    return WeightFormat::Q4;
   case WeightFormat::SrcQ8_0:
   case WeightFormat::SrcQ5_0:
   case WeightFormat::SrcQ5_1:
   case WeightFormat::SrcQ5_K:
-  case WeightFormat::SrcQ6_K: return WeightFormat::Q8;
-  default: return source;
+  case WeightFormat::SrcQ6_K:
+    return WeightFormat::Q8;
+  default:
+    return source;
   }
 }
 
@@ -48,8 +55,8 @@ struct AssignFormats : impl::AssignFormatsBase<AssignFormats> {
   FailureOr<WeightFormat> parseFormat(StringRef name) {
     if (auto format = ir::storedFormatByName(name))
       return *format;
-    return getOperation().emitError() << "unknown weight format '" << name
-                                      << "'; known are f32, f16, bf16, q8, q4f16, q4";
+    return getOperation().emitError()
+           << "unknown weight format '" << name << "'; known are f32, f16, bf16, q8, q4f16, q4";
   }
 
   FailureOr<std::vector<Override>> parseOverrides() {

@@ -92,7 +92,8 @@ struct KvInfo {
   uint64_t blockBytes = 0; ///< of 64 positions over all layers
 };
 
-struct ModelConfig {
+/// Not named like the importer's ModelConfig: axiomc links both.
+struct ArtifactConfig {
   std::string family, name;
   uint32_t hidden = 0, intermediate = 0, layers = 0, heads = 0, kvHeads = 0, headDim = 0;
   uint32_t vocab = 0, maxContext = 0;
@@ -108,6 +109,8 @@ struct ModelConfig {
   /// f32 elements between two rows of the hidden state.
   uint32_t hiddenStride() const { return (hidden + AXM_GROUP - 1) / AXM_GROUP * AXM_GROUP; }
 };
+
+using ModelConfig = ArtifactConfig;
 
 struct InputInfo {
   std::string name;

@@ -23,7 +23,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 MEASURES = ["prefill", "decode", "batch8"]
 SEQUENCES = 8
 PROMPT, GENERATE = 512, 128
-BATCH_PROMPT = 16  # tokens of each sequence before the measured decode
+BATCH_PROMPT = 1  # as axiom-bench and llama-bench: generation starts from one token
 
 
 def build_peer(folder):

@@ -169,16 +169,16 @@ int main(int argc, char **argv) {
   flags.model.threads = usableCores();
   flags.model.add(app);
   auto list = [](CLI::Option *option) { return option->delimiter(',')->type_name("N,N"); };
-  list(app.add_option("-p,--n-prompt", flags.prompts, "Prompt lengths to measure", true));
-  list(app.add_option("-n,--n-gen", flags.generate, "Numbers of tokens to generate, from one token", true));
-  list(app.add_option("--npl,--n-parallel", flags.parallel, "Sequences that generate at once (also -npl)", true));
-  app.add_option("-r,--repetitions", flags.repetitions, "Measured runs of each test", true)
+  list(app.add_option("-p,--n-prompt", flags.prompts, "Prompt lengths to measure")->capture_default_str());
+  list(app.add_option("-n,--n-gen", flags.generate, "Numbers of tokens to generate, from one token")->capture_default_str());
+  list(app.add_option("--npl,--n-parallel", flags.parallel, "Sequences that generate at once (also -npl)")->capture_default_str());
+  app.add_option("-r,--repetitions", flags.repetitions, "Measured runs of each test")->capture_default_str()
       ->check(CLI::Range(1u, 10000u))
       ->type_name("N");
-  app.add_option("--max-num-batched-tokens", flags.batchedTokens, "Tokens of a step", true)
+  app.add_option("--max-num-batched-tokens", flags.batchedTokens, "Tokens of a step")->capture_default_str()
       ->check(CLI::Range(1u, 65536u))
       ->type_name("N");
-  app.add_option("-o,--output", flags.output, "md or json", true)
+  app.add_option("-o,--output", flags.output, "md or json")->capture_default_str()
       ->check(CLI::IsMember({"md", "json"}))
       ->type_name("FORMAT");
   app.add_flag("--no-warmup", flags.noWarmup, "Measure the first run too");

@@ -20,7 +20,7 @@ void LogitsFlags::add(CLI::App &app) {
 void PerplexityFlags::add(CLI::App &app) {
   model.add(app);
   app.add_option("-f,--file", file, "The text")->required()->type_name("FILE");
-  app.add_option("-c,--context", context, "Tokens of a chunk; the second half is scored", true)->type_name("N");
+  app.add_option("-c,--context", context, "Tokens of a chunk; the second half is scored")->capture_default_str()->type_name("N");
   app.add_option("--chunks", chunks, "Chunks to measure (default: all)")->type_name("N");
 }
 
@@ -30,10 +30,10 @@ void CompareFlags::add(CLI::App &app) {
       ->required()
       ->type_name("MODEL");
   app.add_option("-f,--file", file, "The text")->required()->type_name("FILE");
-  app.add_option("-c,--context", context, "Tokens of a chunk; the second half is scored", true)->type_name("N");
+  app.add_option("-c,--context", context, "Tokens of a chunk; the second half is scored")->capture_default_str()->type_name("N");
   app.add_option("--chunks", chunks, "Chunks to measure (default: all)")->type_name("N");
   app.add_option("-t,--threads", threads, "Threads (default: usable cores)")->type_name("N");
-  app.add_option("-o,--output", output, "md, json or csv", true)
+  app.add_option("-o,--output", output, "md, json or csv")->capture_default_str()
       ->check(CLI::IsMember({"md", "json", "csv"}))
       ->type_name("FORMAT");
 }

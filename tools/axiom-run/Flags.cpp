@@ -8,24 +8,24 @@ namespace axiom::run {
 void SamplingFlags::add(CLI::App &app) {
   app.add_option("-n,--max-tokens", maxTokens, "Generate at most so many tokens")->type_name("N");
   app.add_option("--min-tokens", how.minTokens, "No end before so many tokens")->type_name("N");
-  app.add_option("--temperature", how.temperature, "0 = always the most likely token", true)->type_name("T");
-  app.add_option("--top-k", how.topK, "Only the K most likely tokens; 0 = off", true)->type_name("K");
-  app.add_option("--top-p", how.topP, "Only the most likely tokens up to this share; 1 = off", true)
+  app.add_option("--temperature", how.temperature, "0 = always the most likely token")->capture_default_str()->type_name("T");
+  app.add_option("--top-k", how.topK, "Only the K most likely tokens; 0 = off")->capture_default_str()->type_name("K");
+  app.add_option("--top-p", how.topP, "Only the most likely tokens up to this share; 1 = off")->capture_default_str()
       ->type_name("P");
-  app.add_option("--min-p", how.minP, "Only tokens with this share of the best one's; 0 = off", true)
+  app.add_option("--min-p", how.minP, "Only tokens with this share of the best one's; 0 = off")->capture_default_str()
       ->type_name("P");
-  app.add_option("--repetition-penalty", how.repetitionPenalty, "1 = off", true)->type_name("X");
-  app.add_option("--presence-penalty", how.presencePenalty, "0 = off", true)->type_name("X");
-  app.add_option("--frequency-penalty", how.frequencyPenalty, "0 = off", true)->type_name("X");
+  app.add_option("--repetition-penalty", how.repetitionPenalty, "1 = off")->capture_default_str()->type_name("X");
+  app.add_option("--presence-penalty", how.presencePenalty, "0 = off")->capture_default_str()->type_name("X");
+  app.add_option("--frequency-penalty", how.frequencyPenalty, "0 = off")->capture_default_str()->type_name("X");
   app.add_option("--logit-bias", logitBias, "Add to a token's logit; repeatable")->type_name("ID=VALUE")
       ->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  app.add_option("--seed", how.seed, "The same seed gives the same text", true)->type_name("N");
+  app.add_option("--seed", how.seed, "The same seed gives the same text")->capture_default_str()->type_name("N");
   app.add_option("--stop", how.stopStrings, "End at this text; repeatable")->type_name("TEXT")
       ->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   app.add_flag("--ignore-eos", how.ignoreEos, "Go on after the model's end token");
   app.add_option("--context", context, "KV memory for so many tokens (default: what is needed)")
       ->type_name("N");
-  app.add_option("--max-num-batched-tokens", batchedTokens, "Tokens of a step", true)->type_name("N");
+  app.add_option("--max-num-batched-tokens", batchedTokens, "Tokens of a step")->capture_default_str()->type_name("N");
   app.add_flag("--stats", stats, "Print times and token counts to stderr");
 }
 

@@ -1,5 +1,5 @@
-# LLVM, MLIR and LLD 22 from Debian, and axiom_mlir_library()/axiom_mlir_tool() on top of
-# axiom_library()/axiom_tool(): include folders, no RTTI, one shared precompiled header
+# LLVM, MLIR and LLD 22 from Debian, and axiom_mlir_library()/_tool()/_unit_test() on top of
+# axiom_library()/axiom_tool()/axiom_unit_test(): include folders, no RTTI, one shared precompiled header
 # (tools/cmake/MlirHeaders.h) for the libraries.
 find_package(MLIR REQUIRED CONFIG PATHS /usr/lib/llvm-22)
 find_package(LLD REQUIRED CONFIG PATHS /usr/lib/llvm-22)
@@ -34,5 +34,12 @@ endfunction()
 function(axiom_mlir_tool NAME)
   axiom_tool(${NAME} ${ARGN} NO_RTTI)
   _axiom_mlir(${NAME})
+  target_link_libraries(${NAME} PRIVATE MLIR LLVM)
+endfunction()
+
+function(axiom_mlir_unit_test NAME)
+  axiom_unit_test(${NAME} ${ARGN})
+  _axiom_mlir(${NAME})
+  target_compile_options(${NAME} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-fno-rtti>)
   target_link_libraries(${NAME} PRIVATE MLIR LLVM)
 endfunction()

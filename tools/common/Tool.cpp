@@ -51,6 +51,7 @@ std::string versionText(const char *tool) {
 
 int run(const char *tool, CLI::App &app, int argc, char **argv, const std::function<int()> &body) {
   try {
+    app.name(tool);
     app.set_version_flag("--version", [tool] { return versionText(tool); }, "Print the versions and exit");
     app.parse(argc, argv);
     int code = body();

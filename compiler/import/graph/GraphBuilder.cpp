@@ -52,12 +52,15 @@ std::vector<float> inverseFrequencies(const RopeConfig &rope, uint32_t headDim) 
   const double pi = 3.141592653589793;
   std::vector<float> out(headDim / 2);
   for (uint32_t i = 0; i < headDim / 2; ++i) {
-    double freq = i == 0 ? 1.0
-                         : detPow(rope.theta, -(2.0 * static_cast<double>(i)) /
-                                                  static_cast<double>(headDim));
+    double freq =
+        i == 0 ? 1.0
+               : detPow(rope.theta, -(2.0 * static_cast<double>(i)) / static_cast<double>(headDim));
     switch (rope.scaling) {
-    case RopeConfig::Scaling::None: break;
-    case RopeConfig::Scaling::Linear: freq = freq / rope.factor; break;
+    case RopeConfig::Scaling::None:
+      break;
+    case RopeConfig::Scaling::Linear:
+      freq = freq / rope.factor;
+      break;
     case RopeConfig::Scaling::Llama3: {
       double context = static_cast<double>(rope.originalContext);
       double wavelength = 2.0 * pi / freq;
@@ -93,7 +96,8 @@ AxmKvType defaultKvType(const ModelSource &source, const std::string &quant) {
 
 namespace {
 
-/// The linears of a layer: what is the same for every family. A bias is used where the source has one.
+/// The linears of a layer: what is the same for every family. A bias is used where the source has
+/// one.
 struct LinearRow {
   ir::Role role;
   const char *module; ///< below model.layers.N.
@@ -108,8 +112,8 @@ constexpr LinearRow kLinears[] = {
 class Builder {
 public:
   Builder(MLIRContext &context, const ModelSource &source, AxmKvType kv)
-      : source_(source), config_(source.config()), kv_(kv), b_(&context),
-        loc_(b_.getUnknownLoc()) {}
+      : source_(source), config_(source.config()), kv_(kv), b_(&context), loc_(b_.getUnknownLoc()) {
+  }
 
   Result<OwningOpRef<ModuleOp>> run();
 
@@ -117,12 +121,22 @@ private:
   static ir::WeightFormat sourceFormat(SourceType type) {
     return *ir::sourceFormatByName(sourceTypeName(type));
   }
-  /// Finds a tensor; the first that is missing becomes the error of run().
+  /// Finds a tensor; the first that is missing or too large becomes the error of run().
   const SourceTensor *need(const std::string &name) {
     const SourceTensor *tensor = source_.find(name);
-    if (!tensor && error_.ok())
-      error_ = Status(Code::BadInput, "the model has no tensor '" + name + "'");
-    return tensor;
+    constexpr uint64_t kMost = uint64_t(1) << 28; // of !axiom.weight and !axiom.vector
+    bool large = tensor && (tensor->rows == 0 || tensor->rows > kMost || tensor->cols == 0 ||
+                            tensor->cols > kMost);
+    if (tensor && !large)
+      return tensor;
+    if (error_.ok())
+      error_ = large
+                   ? Status(Code::Unsupported,
+                            format("tensor '%s' is %llu x %llu; sizes from 1 to 2^28 are supported",
+                                   name.c_str(), (unsigned long long)tensor->rows,
+                                   (unsigned long long)tensor->cols))
+                   : Status(Code::BadInput, "the model has no tensor '" + name + "'");
+    return nullptr;
   }
   Value weight(const std::string &name);
   Value vector(const std::string &name);
@@ -210,8 +224,7 @@ Result<OwningOpRef<ModuleOp>> Builder::run() {
   OwningOpRef<ModuleOp> module = ModuleOp::create(loc_);
   b_.setInsertionPointToEnd(module->getBody());
   auto tokens = RankedTensorType::get({ShapedType::kDynamic}, b_.getI32Type());
-  auto tiles = ir::TilesType::get(
-      context, (config_.vocabSize + AXM_TILE_IDS - 1) / AXM_TILE_IDS);
+  auto tiles = ir::TilesType::get(context, (config_.vocabSize + AXM_TILE_IDS - 1) / AXM_TILE_IDS);
   auto type = b_.getFunctionType(tokens, {rows(config_.vocabSize), tiles});
   auto step = func::FuncOp::create(b_, loc_, "step", type);
   b_.setInsertionPointToStart(step.addEntryBlock());
@@ -226,8 +239,8 @@ Result<OwningOpRef<ModuleOp>> Builder::run() {
     x = layer(x, i);
   x = ir::SelectRowsOp::create(b_, loc_, x.getType(), x);
   x = norm(x, "model.norm.weight");
-  Value logits = linear(x, ir::Role::Head,
-                        config_.tiedEmbedding ? "model.embed_tokens" : "lm_head");
+  Value logits =
+      linear(x, ir::Role::Head, config_.tiedEmbedding ? "model.embed_tokens" : "lm_head");
   Value stats = ir::HeadTilesOp::create(b_, loc_, tiles, logits);
   func::ReturnOp::create(b_, loc_, ValueRange{logits, stats});
   AXIOM_RETURN_IF_ERROR(error_);
@@ -246,10 +259,10 @@ Result<OwningOpRef<ModuleOp>> buildGraph(MLIRContext &context, const ModelSource
                          "heads and head_dim even",
                          config.numHeads, config.numKvHeads, config.headDim));
   if (!config.rope.freqFactors.empty() && config.rope.freqFactors.size() != config.headDim / 2)
-    return Status(Code::BadInput, format("the model has %zu rope frequency factors; head_dim %u "
-                                         "needs %u",
-                                         config.rope.freqFactors.size(), config.headDim,
-                                         config.headDim / 2));
+    return Status(Code::BadInput,
+                  format("the model has %zu rope frequency factors; head_dim %u "
+                         "needs %u",
+                         config.rope.freqFactors.size(), config.headDim, config.headDim / 2));
   context.loadDialect<ir::AxiomDialect, func::FuncDialect>();
   AxmKvType kv = options.kvType ? *options.kvType : defaultKvType(source, options.quant);
   std::string errors;

@@ -1,10 +1,10 @@
 // ModelSource -> a module of the axiom dialect: one table-driven builder for every family.
 //
 // K cuts (part of the numerics; never depends on a machine). With K padded to 32, a linear has
-// n = max(ceil(K / 1024), 2 for the roles o and down when K >= 512) segments. Boundary i (0 < i < n)
-// is the multiple of 32 nearest to i * K / n, ties to the lower; for o it is the nearest interior
-// multiple of heads / kvHeads * headDim (one KV head's share of the input) that is a multiple of 32,
-// if there is one, ties to the lower. Duplicates are dropped.
+// n = max(ceil(K / 1024), 2 for the roles o and down when K >= 512) segments. Boundary i (0 < i <
+// n) is the multiple of 32 nearest to i * K / n, ties to the lower; for o it is the nearest
+// interior multiple of heads / kvHeads * headDim (one KV head's share of the input) that is a
+// multiple of 32, if there is one, ties to the lower. Duplicates are dropped.
 #ifndef AXIOM_COMPILER_IMPORT_GRAPH_GRAPHBUILDER_H
 #define AXIOM_COMPILER_IMPORT_GRAPH_GRAPHBUILDER_H
 
@@ -28,9 +28,8 @@ struct GraphOptions {
 AxmKvType defaultKvType(const ModelSource &source, const std::string &quant);
 
 /// The module holds `func.func @step`. `context` must have the axiom and func dialects available.
-Result<mlir::OwningOpRef<mlir::ModuleOp>> buildGraph(mlir::MLIRContext &context,
-                                                     const ModelSource &source,
-                                                     const GraphOptions &options);
+Result<mlir::OwningOpRef<mlir::ModuleOp>>
+buildGraph(mlir::MLIRContext &context, const ModelSource &source, const GraphOptions &options);
 
 /// The inner K boundaries by the rule above; `kvShare` is heads / kvHeads * headDim for the role o,
 /// else 0; `twoAtLeast` for o and down.

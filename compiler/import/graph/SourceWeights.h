@@ -1,6 +1,6 @@
 // A WeightProvider over the tensors of a ModelSource, for modules whose matrices are stored as
-// floats (f32, f16, bf16) and for modules before the quantize phase. Integer formats come from packed
-// weights (dialects/axiom/interpreter/PackedWeights.h).
+// floats (f32, f16, bf16) and for modules before the quantize phase. Integer formats come from
+// packed weights (dialects/axiom/interpreter/PackedWeights.h).
 #ifndef AXIOM_COMPILER_IMPORT_GRAPH_SOURCEWEIGHTS_H
 #define AXIOM_COMPILER_IMPORT_GRAPH_SOURCEWEIGHTS_H
 

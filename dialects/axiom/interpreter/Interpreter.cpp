@@ -110,11 +110,11 @@ Status Interpreter::Impl::loadWeight(ir::WeightOp op, WeightProvider &provider) 
   }
   size_t groups = (type.getCols() + AXM_GROUP - 1) / AXM_GROUP, all = groups * type.getRows();
   bool integer = ir::isInteger(type.getFormat());
-  bool sound = slot->rows == type.getRows() && slot->cols == type.getCols() &&
-               (integer ? slot->q.size() == all * AXM_GROUP && slot->wscale.size() == all &&
-                              slot->wmin.size() ==
-                                  (type.getFormat() == ir::WeightFormat::Q8 ? 0 : all)
-                        : slot->values.size() == all * AXM_GROUP);
+  bool sound =
+      slot->rows == type.getRows() && slot->cols == type.getCols() &&
+      (integer ? slot->q.size() == all * AXM_GROUP && slot->wscale.size() == all &&
+                     slot->wmin.size() == (type.getFormat() == ir::WeightFormat::Q8 ? 0 : all)
+               : slot->values.size() == all * AXM_GROUP);
   if (!sound)
     return Status(Code::Internal, "the weight provider gave '" + name + "' in another shape");
   weightOf[op] = slot.get();
@@ -160,8 +160,7 @@ Result<std::unique_ptr<Interpreter>> Interpreter::load(ModuleOp module, WeightPr
     else if (auto vector = dyn_cast<ir::VectorOp>(op))
       status = impl->loadVector(vector, weights);
     else if (auto embedding = dyn_cast<ir::EmbeddingOp>(op))
-      impl->embeddingRows =
-          std::min(impl->embeddingRows, embedding.getTable().getType().getRows());
+      impl->embeddingRows = std::min(impl->embeddingRows, embedding.getTable().getType().getRows());
   });
   AXIOM_RETURN_IF_ERROR(status);
   return std::unique_ptr<Interpreter>(new Interpreter(std::move(impl)));
@@ -294,8 +293,8 @@ Cell Interpreter::Impl::linear(const Cell *rows, const Cell *qrows, const Logica
 
 Cell Interpreter::Impl::quantized(const Cell &x) {
   Cell cell;
-  cell.qrows = std::make_shared<QuantizedRows>(
-      numerics::quantizeRows(x.values.data(), x.rows, x.width));
+  cell.qrows =
+      std::make_shared<QuantizedRows>(numerics::quantizeRows(x.values.data(), x.rows, x.width));
   return cell;
 }
 
@@ -441,9 +440,7 @@ Status Interpreter::Impl::runOp(Operation &operation, Frame &frame) {
         frame[op] = attention(frame[op.getQuery()], frame[op.getKv()], op.getKv().getType(),
                               op.getWindow() ? *op.getWindow() : 0);
       })
-      .Case([&](ir::SwiGluOp op) {
-        frame[op] = swiGlu(frame[op.getGate()], frame[op.getUp()]);
-      })
+      .Case([&](ir::SwiGluOp op) { frame[op] = swiGlu(frame[op.getGate()], frame[op.getUp()]); })
       .Case([&](ir::AddOp op) {
         Cell y = frame[op.getResidual()];
         const Cell &update = frame[op.getUpdate()];

@@ -29,7 +29,7 @@ struct InterpreterStep {
 
 struct InterpreterOutput {
   uint32_t vocab = 0, tileCount = 0;
-  std::vector<float> logits; ///< [rows][vocab]
+  std::vector<float> logits;  ///< [rows][vocab]
   std::vector<AxmTile> tiles; ///< [rows][tileCount]; reserved = 0
 };
 

@@ -7,8 +7,8 @@
 #include <cstring>
 #include <limits>
 
-// Hot loops are compiled a second time for CPUs with AVX2 and FMA. std::fma rounds once in either form
-// and nothing is contracted, so the bits are the same; only the speed differs.
+// Hot loops are compiled a second time for CPUs with AVX2 and FMA. std::fma rounds once in either
+// form and nothing is contracted, so the bits are the same; only the speed differs.
 #if defined(__x86_64__)
 #define AXIOM_HOT(RESULT, NAME, PARAMS, ARGS)                                                      \
   __attribute__((target("avx2,fma"))) static RESULT NAME##Fast PARAMS { return NAME##Body ARGS; }  \
@@ -77,10 +77,18 @@ void ropeAngle(uint32_t position, float invFreq, float &cosine, float &sine) {
   p = std::fma(p, r2, -0.5f);
   float c = std::fma(p, r2, 1.0f);
   switch (quadrant) {
-  case 0: cosine = c, sine = s; break;
-  case 1: cosine = -s, sine = c; break;
-  case 2: cosine = -c, sine = -s; break;
-  default: cosine = s, sine = -c; break;
+  case 0:
+    cosine = c, sine = s;
+    break;
+  case 1:
+    cosine = -s, sine = c;
+    break;
+  case 2:
+    cosine = -c, sine = -s;
+    break;
+  default:
+    cosine = s, sine = -c;
+    break;
   }
 }
 
@@ -173,8 +181,8 @@ static std::vector<uint32_t> boundaries(std::span<const int64_t> cuts, uint32_t 
 
 /// One segment of one output: groups [begin, end) in order.
 AXIOM_BODY float integerSegmentBody(const int8_t *wq, const float *wscale, const float *wmin,
-                            const int8_t *aq, const float *ascale, const float *ssum,
-                            uint32_t begin, uint32_t end) {
+                                    const int8_t *aq, const float *ascale, const float *ssum,
+                                    uint32_t begin, uint32_t end) {
   float acc = 0.0f;
   for (uint32_t g = begin; g < end; ++g) {
     int32_t dot = 0;
@@ -203,9 +211,9 @@ void linear(const QuantizedRows &x, const LogicalWeight &w, std::span<const int6
     for (uint32_t t = 0; t < x.rows; ++t) {
       size_t row = size_t(t) * groups;
       for (size_t s = 0; s < segments.size(); ++s)
-        segments[s] = integerSegment(wq, wscale, wmin, x.q.data() + row * kGroup,
-                                     x.scale.data() + row, x.ssum.data() + row,
-                                     bounds[s] / kGroup, bounds[s + 1] / kGroup);
+        segments[s] =
+            integerSegment(wq, wscale, wmin, x.q.data() + row * kGroup, x.scale.data() + row,
+                           x.ssum.data() + row, bounds[s] / kGroup, bounds[s + 1] / kGroup);
       float sum = join(segments.data(), 0, segments.size());
       y[size_t(t) * w.rows + n] = bias ? sum + bias[n] : sum;
     }
@@ -214,7 +222,7 @@ void linear(const QuantizedRows &x, const LogicalWeight &w, std::span<const int6
 
 /// One segment of `count` <= 8 neighbouring outputs, each a serial chain over k.
 AXIOM_BODY void floatSegmentBody(const float *w, size_t stride, uint32_t count, const float *x,
-                         uint32_t begin, uint32_t end, float *out) {
+                                 uint32_t begin, uint32_t end, float *out) {
   if (count == 8) {
     float acc[8] = {};
     for (uint32_t k = begin; k < end; ++k)

@@ -89,12 +89,17 @@ private:
 uint64_t bytesOfStripe(const SegmentTensor &t) {
   uint64_t padded = roundUp(t.cols, kGroup), groups = padded / kGroup;
   switch (t.format) {
-  case AXM_FORMAT_F32: return padded * 32;
+  case AXM_FORMAT_F32:
+    return padded * 32;
   case AXM_FORMAT_F16:
-  case AXM_FORMAT_BF16: return padded * 16;
-  case AXM_FORMAT_Q8: return groups * 272;
-  case AXM_FORMAT_Q4F16: return groups * 160;
-  case AXM_FORMAT_Q4: break;
+  case AXM_FORMAT_BF16:
+    return padded * 16;
+  case AXM_FORMAT_Q8:
+    return groups * 272;
+  case AXM_FORMAT_Q4F16:
+    return groups * 160;
+  case AXM_FORMAT_Q4:
+    break;
   }
   uint64_t bytes = groups * 144;
   uint64_t begin = 0;
@@ -119,7 +124,7 @@ PackedWeights::PackedWeights(std::span<const uint8_t> segment, std::vector<Segme
 }
 
 Result<const SegmentTensor *> PackedWeights::find(const std::string &name, bool vector,
-                                                 uint64_t rows, uint64_t cols) const {
+                                                  uint64_t rows, uint64_t cols) const {
   auto it = tensors_.find(name);
   if (it == tensors_.end())
     return Status(Code::BadInput, "the packed weights have no tensor '" + name + "'");
@@ -139,9 +144,9 @@ Result<const SegmentTensor *> PackedWeights::find(const std::string &name, bool 
   uint64_t needed = vector ? uint64_t(stored) * 4
                            : uint64_t(roundUp(stored, kStripe) / kStripe) * bytesOfStripe(t);
   if (t.size < needed)
-    return Status(Code::BadInput, format("tensor '%s' has %llu bytes, its layout needs %llu",
-                                         name.c_str(), (unsigned long long)t.size,
-                                         (unsigned long long)needed));
+    return Status(Code::BadInput,
+                  format("tensor '%s' has %llu bytes, its layout needs %llu", name.c_str(),
+                         (unsigned long long)t.size, (unsigned long long)needed));
   return &t;
 }
 
@@ -182,10 +187,10 @@ Result<LogicalWeight> PackedWeights::matrix(const std::string &name, AxmFormat f
       for (uint32_t k = 0; k < padded; ++k)
         for (uint32_t r = 0; r < kStripe; ++r, p += size)
           if (rowOf[r] >= 0)
-            w.values[size_t(rowOf[r]) * padded + k] =
-                format == AXM_FORMAT_F32   ? loadF32(p)
-                : format == AXM_FORMAT_F16 ? f16ToF32(load16(p))
-                                           : bf16ToF32(load16(p));
+            w.values[size_t(rowOf[r]) * padded + k] = format == AXM_FORMAT_F32 ? loadF32(p)
+                                                      : format == AXM_FORMAT_F16
+                                                          ? f16ToF32(load16(p))
+                                                          : bf16ToF32(load16(p));
       continue;
     }
     StripeReader(t, p).integers(

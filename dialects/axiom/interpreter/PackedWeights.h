@@ -31,7 +31,7 @@ public:
 
 private:
   Result<const SegmentTensor *> find(const std::string &name, bool vector, uint64_t rows,
-                                    uint64_t cols) const;
+                                     uint64_t cols) const;
 
   std::span<const uint8_t> segment_;
   std::map<std::string, SegmentTensor> tensors_;

@@ -165,8 +165,7 @@ func.func @f(%x: tensor<?x32xf32>) {
 // -----
 
 // expected-error @below {{needs the hidden state, tensor<?xNxf32>, as its first argument}}
-axiom.layer @l0(%g: !axiom.vector<64>) -> tensor<?x64xf32> {
-  %x = "test.none"() : () -> tensor<?x64xf32>
+axiom.layer @l0(%g: !axiom.vector<64>, %x: tensor<?x64xf32>) -> tensor<?x64xf32> {
   axiom.return %x : tensor<?x64xf32>
 }
 

