@@ -21,7 +21,8 @@ const std::vector<std::string> kFormats = {"f32", "f16", "bf16", "q8", "q4f16", 
 
 std::string versionText() {
   return format("%s\nartifact format %u, numerics %u, kernel ABI %u, LLVM %s", compilerVersion(),
-                kArtifactFormatVersion, AXM_NUMERICS_VERSION, AXM_KERNEL_ABI_VERSION, llvmVersion());
+                kArtifactFormatVersion, AXM_NUMERICS_VERSION, AXM_KERNEL_ABI_VERSION,
+                llvmVersion());
 }
 
 /// PATTERN=FORMAT; the pattern may hold '=' itself.
@@ -40,11 +41,11 @@ void describe(CLI::App &app, CompilerOptions &options, bool &printTargets) {
   app.set_version_flag("--version", versionText, "Print the versions and exit");
   app.add_option("input", options.input,
                  "A .gguf file, a .safetensors file, an index of shards, or a folder with either");
-  app.add_option("-o,--output", options.output,
-                 "Where to write; default: the input's name with .axm in this folder, stdout for text")
+  app.add_option(
+         "-o,--output", options.output,
+         "Where to write; default: the input's name with .axm in this folder, stdout for text")
       ->type_name("FILE");
-  app.add_option("--quant", options.quant,
-                 "Format of every matrix; default: as in the source")
+  app.add_option("--quant", options.quant, "Format of every matrix; default: as in the source")
       ->type_name("FORMAT")
       ->check(CLI::IsMember(kFormats));
   app.add_option_function<std::vector<std::string>>(
@@ -86,12 +87,14 @@ void describe(CLI::App &app, CompilerOptions &options, bool &printTargets) {
   app.add_option("--stop-after", options.stopAfter,
                  "Last phase to run (" + phaseNames() + "); writes the module as --emit=mlir does")
       ->type_name("PHASE");
-  app.add_option("--dump-ir-dir", options.dumpIrDir, "Write the module after each phase to this folder")
+  app.add_option("--dump-ir-dir", options.dumpIrDir,
+                 "Write the module after each phase to this folder")
       ->type_name("DIR");
   app.add_flag("!--no-golden", options.golden,
                "Store no golden answers for axiom-check; needed where no target can run");
   app.add_flag("--dry-run", options.dryRun, "Print sizes and memory; write nothing");
-  app.add_option("-j,--jobs", options.jobs, "Threads; never changes the output; default: usable cores")
+  app.add_option("-j,--jobs", options.jobs,
+                 "Threads; never changes the output; default: usable cores")
       ->type_name("N")
       ->check(CLI::Range(1, 256));
   static const std::map<std::string, ProgressMode> modes = {{"auto", ProgressMode::Auto},

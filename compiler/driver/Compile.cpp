@@ -21,13 +21,18 @@ const char *compilerVersion() { return "axiomc " AXIOM_VERSION; }
 
 int exitCode(const Status &status) {
   switch (status.code()) {
-  case Code::Ok: return 0;
-  case Code::InvalidArgument: return 2;
+  case Code::Ok:
+    return 0;
+  case Code::InvalidArgument:
+    return 2;
   case Code::BadInput:
   case Code::Unsupported:
-  case Code::NotFound: return 3;
-  case Code::Resource: return 4;
-  default: return 1;
+  case Code::NotFound:
+    return 3;
+  case Code::Resource:
+    return 4;
+  default:
+    return 1;
   }
 }
 
@@ -112,9 +117,9 @@ Status Compilation::generateCode() {
     if (!image.ok())
       return image.status().withContext("generating code for " + target);
     if (image->rows.size() != plan_.kernels.size())
-      return Status(Code::Internal, format("the code image for %s has %zu kernels instead of %zu",
-                                           target.c_str(), image->rows.size(),
-                                           plan_.kernels.size()));
+      return Status(Code::Internal,
+                    format("the code image for %s has %zu kernels instead of %zu", target.c_str(),
+                           image->rows.size(), plan_.kernels.size()));
     images_.push_back(std::move(*image));
   }
   if (options_.dumpIrDir.empty())
@@ -128,11 +133,13 @@ Status Compilation::generateCode() {
 Status Compilation::emitKernels() {
   progress_.finish();
   switch (options_.emit) {
-  case Emit::Llvm: return writeText(output_, text_.llvm);
-  case Emit::Assembly: return writeText(output_, text_.assembly);
+  case Emit::Llvm:
+    return writeText(output_, text_.llvm);
+  case Emit::Assembly:
+    return writeText(output_, text_.assembly);
   default:
-    return writeText(output_, {reinterpret_cast<const char *>(text_.object.data()),
-                               text_.object.size()});
+    return writeText(output_,
+                     {reinterpret_cast<const char *>(text_.object.data()), text_.object.size()});
   }
 }
 
@@ -151,11 +158,20 @@ std::vector<std::string> Compilation::recordedOptions() const {
 }
 
 Result<std::vector<uint8_t>> Compilation::metadata(const ArtifactWriter &writer) const {
-  MetadataInput input{source_->config(), source_->text(),   plan_,
-                      images_[0].rows,   layout_,           tensors_,
-                      writer.segments(), compilerVersion(), llvmVersion(),
-                      recordedOptions(), digests_,          source_->format(),
-                      static_cast<float>(bits_.source), static_cast<float>(bits_.stored)};
+  MetadataInput input{source_->config(),
+                      source_->text(),
+                      plan_,
+                      images_[0].rows,
+                      layout_,
+                      tensors_,
+                      writer.segments(),
+                      compilerVersion(),
+                      llvmVersion(),
+                      recordedOptions(),
+                      digests_,
+                      source_->format(),
+                      static_cast<float>(bits_.source),
+                      static_cast<float>(bits_.stored)};
   return buildMetadata(input);
 }
 
@@ -165,9 +181,9 @@ Status Compilation::packInto(ArtifactWriter &writer) {
   pack.threads = options_.jobs > 0 ? options_.jobs : usableCores();
   pack.progress = [&](uint64_t done, uint64_t total) { progress_.advance(done, total); };
   AXIOM_RETURN_IF_ERROR(writer.beginSegment(SegmentType::Weights, layout_.size));
-  AXIOM_ASSIGN_OR_RETURN(tensors_,
-                         packWeights(plan_.weights, *source_, layout_, pack,
-                                     [&](std::span<const uint8_t> part) { return writer.write(part); }));
+  AXIOM_ASSIGN_OR_RETURN(
+      tensors_, packWeights(plan_.weights, *source_, layout_, pack,
+                            [&](std::span<const uint8_t> part) { return writer.write(part); }));
   return writer.endSegment();
 }
 

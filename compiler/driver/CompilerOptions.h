@@ -37,7 +37,7 @@ struct CompilerOptions {
   Emit emit = Emit::Artifact;
   std::string stopAfter; ///< a phase name; empty: run all
   std::string dumpIrDir; ///< empty: no dumps
-  bool golden = true; ///< store golden answers, which needs a machine that can run a target
+  bool golden = true;    ///< store golden answers, which needs a machine that can run a target
   bool dryRun = false;
   bool verbose = false;
   uint32_t jobs = 0; ///< 0: usable cores

@@ -5,9 +5,9 @@
 #include "dialects/plan/ReadPlan.h"
 #include "passes/Pipeline.h"
 
+#include "mlir/IR/MLIRContext.h"
 #include "llvm/Config/llvm-config.h"
 #include "llvm/Support/raw_ostream.h"
-#include "mlir/IR/MLIRContext.h"
 
 namespace axiom {
 
@@ -59,8 +59,8 @@ Result<FrontendResult> runFrontend(const ModelSource &source, const CompilerOpti
   Status dumped;
   auto after = [&](Phase phase, mlir::ModuleOp current) {
     if (!options.dumpIrDir.empty() && dumped.ok())
-      dumped = writeText(format("%s/%d-%s.mlir", options.dumpIrDir.c_str(),
-                                static_cast<int>(phase), phaseName(phase)),
+      dumped = writeText(format("%s/%d-%s.mlir", options.dumpIrDir.c_str(), static_cast<int>(phase),
+                                phaseName(phase)),
                          printModule(current));
     onPhase(phaseName(phase));
   };

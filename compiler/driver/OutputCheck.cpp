@@ -57,7 +57,8 @@ Result<std::string> chooseOutput(const CompilerOptions &options) {
       holdsSomethingElse(output))
     return Status(Code::InvalidArgument,
                   format("'%s' exists and is not an artifact; remove it or choose another name "
-                         "with -o", output.c_str()));
+                         "with -o",
+                         output.c_str()));
   return output.string();
 }
 

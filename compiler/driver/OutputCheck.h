@@ -9,8 +9,9 @@
 
 namespace axiom {
 
-/// The output's path: the one asked for, or for an artifact the input's name with .axm in the current
-/// folder. Refuses a path that is an input, or, for an artifact, an existing file of another kind.
+/// The output's path: the one asked for, or for an artifact the input's name with .axm in the
+/// current folder. Refuses a path that is an input, or, for an artifact, an existing file of
+/// another kind.
 Result<std::string> chooseOutput(const CompilerOptions &options);
 
 } // namespace axiom

@@ -15,8 +15,8 @@ public:
   explicit Progress(ProgressMode mode);
   ~Progress(); ///< clears the status line
 
-  /// Begins a stage ("import", "passes", "codegen", "weights", ...: the key "phase" of JSON lines); the one
-  /// before it ends.
+  /// Begins a stage ("import", "passes", "codegen", "weights", ...: the key "phase" of JSON lines);
+  /// the one before it ends.
   void stage(const std::string &name, const std::string &detail = "");
   /// Bytes done in the current stage.
   void advance(uint64_t done, uint64_t total);

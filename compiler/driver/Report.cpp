@@ -48,9 +48,9 @@ BitsPerWeight bitsPerWeight(const std::vector<PlanWeight> &weights, const Weight
   return bits;
 }
 
-std::string summaryLine(const std::string &output, uint64_t fileBytes, const CompilerOptions &options,
-                        const std::vector<PlanWeight> &weights, const BitsPerWeight &bits,
-                        const std::vector<PackedTensor> &tensors) {
+std::string summaryLine(const std::string &output, uint64_t fileBytes,
+                        const CompilerOptions &options, const std::vector<PlanWeight> &weights,
+                        const BitsPerWeight &bits, const std::vector<PackedTensor> &tensors) {
   size_t worst = 0;
   for (size_t i = 0; i < tensors.size(); ++i)
     if (tensors[i].maxError > tensors[worst].maxError)
@@ -59,10 +59,10 @@ std::string summaryLine(const std::string &output, uint64_t fileBytes, const Com
   if (!tensors.empty() && tensors[worst].maxError > 0)
     loss = format("largest error %.3g (%s)", static_cast<double>(tensors[worst].maxError),
                   weights[worst].name.c_str());
-  std::string line = format("%s: %s, %.1f M weights, %.2f bits each in the source, %.2f stored, %s",
-                            output.c_str(), byteText(fileBytes).c_str(),
-                            static_cast<double>(bits.weights) / 1e6, bits.source, bits.stored,
-                            loss.c_str());
+  std::string line =
+      format("%s: %s, %.1f M weights, %.2f bits each in the source, %.2f stored, %s",
+             output.c_str(), byteText(fileBytes).c_str(), static_cast<double>(bits.weights) / 1e6,
+             bits.source, bits.stored, loss.c_str());
   // q4 takes 4.6 to 5.5 bits; how much depends on the head, which the quantize phase decides.
   if (options.quant.empty() && options.overrides.empty() && bits.stored > 5.5)
     line += "; --quant q4 makes it smaller";
@@ -87,10 +87,10 @@ std::string lossLines(const std::vector<PlanWeight> &weights,
   }
   std::string text;
   for (const auto &[name, kind] : kinds)
-    text += format("%s: %zu tensors, relative error %.3g, largest %.3g in %s\n", name.c_str(),
-                   kind.count, std::sqrt(kind.errorPower / std::max(kind.power, 1e-300)),
-                   static_cast<double>(tensors[kind.worst].maxError),
-                   weights[kind.worst].name.c_str());
+    text +=
+        format("%s: %zu tensors, relative error %.3g, largest %.3g in %s\n", name.c_str(),
+               kind.count, std::sqrt(kind.errorPower / std::max(kind.power, 1e-300)),
+               static_cast<double>(tensors[kind.worst].maxError), weights[kind.worst].name.c_str());
   return text;
 }
 
@@ -125,9 +125,10 @@ std::string dryRunReport(const plan::ExecutionPlan &plan, const WeightLayout &la
   }
   uint64_t blocks = (config.maxContext + AXM_KV_BLOCK - 1) / AXM_KV_BLOCK;
   std::string text;
-  text += format("weights            %12s  (%.1f M weights, %.2f bits in the source, %.2f stored)\n",
-                 byteText(layout.size).c_str(), static_cast<double>(bits.weights) / 1e6, bits.source,
-                 bits.stored);
+  text +=
+      format("weights            %12s  (%.1f M weights, %.2f bits in the source, %.2f stored)\n",
+             byteText(layout.size).c_str(), static_cast<double>(bits.weights) / 1e6, bits.source,
+             bits.stored);
   text += format("KV cache           %12s  per 64 positions (%s); %s for the whole context of %u\n",
                  byteText(plan.kvBlockBytes).c_str(), kvCacheTypeName(plan.kvType),
                  byteText(plan.kvBlockBytes * blocks).c_str(), config.maxContext);

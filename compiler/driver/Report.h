@@ -14,15 +14,17 @@ struct BitsPerWeight {
   double source = 0, stored = 0;
   uint64_t weights = 0;
 };
-BitsPerWeight bitsPerWeight(const std::vector<plan::PlanWeight> &weights, const WeightLayout &layout,
-                            const ModelSource &source);
+BitsPerWeight bitsPerWeight(const std::vector<plan::PlanWeight> &weights,
+                            const WeightLayout &layout, const ModelSource &source);
 
 /// The one line on success.
-std::string summaryLine(const std::string &output, uint64_t fileBytes, const CompilerOptions &options,
+std::string summaryLine(const std::string &output, uint64_t fileBytes,
+                        const CompilerOptions &options,
                         const std::vector<plan::PlanWeight> &weights, const BitsPerWeight &bits,
                         const std::vector<PackedTensor> &tensors);
 
-/// A line for every pair of source type and stored format that lost something, with the worst tensor.
+/// A line for every pair of source type and stored format that lost something, with the worst
+/// tensor.
 std::string lossLines(const std::vector<plan::PlanWeight> &weights,
                       const std::vector<PackedTensor> &tensors);
 

@@ -51,7 +51,8 @@ Result<std::vector<std::string>> resolveTargets(const std::vector<std::string> &
       if (best == known.rend())
         return Status(Code::Unsupported,
                       format("this machine runs none of the targets of this build (%s); name one "
-                             "with --target to compile for another machine", join(known).c_str()));
+                             "with --target to compile for another machine",
+                             join(known).c_str()));
       wanted.push_back(*best);
     } else if (std::find(known.begin(), known.end(), name) != known.end()) {
       wanted.push_back(name);

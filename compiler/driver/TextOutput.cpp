@@ -16,8 +16,7 @@ Status writeText(const std::string &path, std::string_view text) {
     return Status();
   }
   AXIOM_ASSIGN_OR_RETURN(OutputFile file, OutputFile::create(path));
-  AXIOM_RETURN_IF_ERROR(
-      file.write({reinterpret_cast<const uint8_t *>(text.data()), text.size()}));
+  AXIOM_RETURN_IF_ERROR(file.write({reinterpret_cast<const uint8_t *>(text.data()), text.size()}));
   return file.commit();
 }
 

@@ -14,7 +14,13 @@
 namespace axiom {
 
 /// The values of fb::SegmentKind, for the writing side.
-enum class SegmentType : uint32_t { Weights = 0, Code = 1, Tokenizer = 2, Template = 3, Golden = 4 };
+enum class SegmentType : uint32_t {
+  Weights = 0,
+  Code = 1,
+  Tokenizer = 2,
+  Template = 3,
+  Golden = 4
+};
 
 struct SegmentRecord {
   SegmentType kind;
@@ -28,15 +34,16 @@ public:
   static Result<ArtifactWriter> create(const std::string &path);
 
   /// A segment that is in memory.
-  Status addSegment(SegmentType kind, std::span<const uint8_t> bytes, const std::string &target = "");
+  Status addSegment(SegmentType kind, std::span<const uint8_t> bytes,
+                    const std::string &target = "");
   /// A segment that is streamed: begin with its final size, write exactly that much, end.
   Status beginSegment(SegmentType kind, uint64_t size);
   Status write(std::span<const uint8_t> bytes);
   Status endSegment();
   const std::vector<SegmentRecord> &segments() const { return segments_; }
 
-  /// Writes metadata and header, so that the file at temporaryPath() is a whole artifact. More segments
-  /// may follow; then it must be sealed again with new metadata.
+  /// Writes metadata and header, so that the file at temporaryPath() is a whole artifact. More
+  /// segments may follow; then it must be sealed again with new metadata.
   Status seal(std::span<const uint8_t> metadata);
   /// After seal(): gives the artifact its name.
   Status commit();

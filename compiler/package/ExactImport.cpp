@@ -11,15 +11,20 @@ static uint16_t load16(const uint8_t *p) { return static_cast<uint16_t>(p[0] | p
 
 bool isExactImport(SourceType type, AxmFormat format) {
   switch (type) {
-  case SourceType::Q8_0: return format == AXM_FORMAT_Q8;
+  case SourceType::Q8_0:
+    return format == AXM_FORMAT_Q8;
   case SourceType::Q4_0:
-  case SourceType::Q4_1: return format == AXM_FORMAT_Q4F16;
-  case SourceType::Q4_K: return format == AXM_FORMAT_Q4;
-  default: return false;
+  case SourceType::Q4_1:
+    return format == AXM_FORMAT_Q4F16;
+  case SourceType::Q4_K:
+    return format == AXM_FORMAT_Q4;
+  default:
+    return false;
   }
 }
 
-// Weight j of a 32-block is the low nibble of byte j for j < 16, then the high nibble of byte j - 16.
+// Weight j of a 32-block is the low nibble of byte j for j < 16, then the high nibble of byte j
+// - 16.
 static void importNibbles(const uint8_t *bytes, uint32_t lane, QuantGroup &group) {
   for (uint32_t j = 0; j < 16; ++j) {
     group.q[j][lane] = bytes[j] & 15;
@@ -27,9 +32,11 @@ static void importNibbles(const uint8_t *bytes, uint32_t lane, QuantGroup &group
   }
 }
 
-// A 256-block: f16 d, f16 dmin, 12 bytes of 6-bit scales and mins, 128 bytes of nibbles. w = (d * sc) * q
+// A 256-block: f16 d, f16 dmin, 12 bytes of 6-bit scales and mins, 128 bytes of nibbles. w = (d *
+// sc) * q
 // - dmin * mn; the 32 low nibbles of a 32-byte piece are one group, the high ones the next.
-static void importSuperBlock(const uint8_t *block, uint32_t lane, QuantRun &run, QuantGroup *groups) {
+static void importSuperBlock(const uint8_t *block, uint32_t lane, QuantRun &run,
+                             QuantGroup *groups) {
   run.d[lane] = load16(block);
   run.dm[lane] = load16(block + 2) ^ 0x8000u;
   uint8_t scales[8], mins[8];

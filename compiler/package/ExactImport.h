@@ -13,9 +13,9 @@ namespace axiom {
 /// True if rows of `type` are copied, not searched, when they are stored as `format`.
 bool isExactImport(SourceType type, AxmFormat format);
 
-/// Fills row `lane` of the stripe from the stored bytes of one source row. False if a number of this
-/// row does not fit the format (a Q4_0 scale of 8192 or more: its min would overflow f16); the lane
-/// is then unspecified and the caller quantizes the decoded row.
+/// Fills row `lane` of the stripe from the stored bytes of one source row. False if a number of
+/// this row does not fit the format (a Q4_0 scale of 8192 or more: its min would overflow f16); the
+/// lane is then unspecified and the caller quantizes the decoded row.
 bool importRow(SourceType type, AxmFormat format, std::span<const uint8_t> blocks, uint32_t lane,
                QuantStripe &stripe);
 

@@ -40,8 +40,8 @@ Result<std::vector<int32_t>> promptTokens(const axiom_model *model, const axiom_
   if (info.has_tokenizer) {
     tokens.resize(kText.size());
     size_t made = 0;
-    axiom_status status = axiom_tokenize(model, kText.data(), kText.size(), 0, tokens.data(),
-                                         tokens.size(), &made);
+    axiom_status status =
+        axiom_tokenize(model, kText.data(), kText.size(), 0, tokens.data(), tokens.size(), &made);
     if (status != AXIOM_OK)
       return lastError(status);
     tokens.resize(made < tokens.size() ? made : tokens.size());

@@ -1,4 +1,5 @@
-// The golden segment: an artifact's own answers to fixed prompts, which axiom-check replays anywhere.
+// The golden segment: an artifact's own answers to fixed prompts, which axiom-check replays
+// anywhere.
 #ifndef AXIOM_COMPILER_PACKAGE_GOLDENWRITER_H
 #define AXIOM_COMPILER_PACKAGE_GOLDENWRITER_H
 
@@ -10,9 +11,9 @@
 
 namespace axiom {
 
-/// Runs the sealed artifact at `path` through the runtime and returns the golden segment's bytes. The
-/// prompts have 1, 5 and 70 tokens: one for every kernel variant, the last over a KV block boundary.
-/// Unsupported if this machine can't run any of the artifact's code images.
+/// Runs the sealed artifact at `path` through the runtime and returns the golden segment's bytes.
+/// The prompts have 1, 5 and 70 tokens: one for every kernel variant, the last over a KV block
+/// boundary. Unsupported if this machine can't run any of the artifact's code images.
 Result<std::vector<uint8_t>> makeGolden(const std::string &path);
 
 } // namespace axiom

@@ -14,6 +14,7 @@ namespace axiom {
 namespace {
 
 constexpr size_t kBufferBytes = 1 << 20;
+constexpr int kEndSignals[] = {SIGINT, SIGTERM, SIGHUP};
 
 // The signal handler may only touch lock-free atomics and call unlink: the name is copied to fixed
 // storage before the flag is raised.
@@ -48,7 +49,7 @@ void installSignalCleanup() {
   std::memset(&action, 0, sizeof action);
   action.sa_handler = onSignal;
   action.sa_flags = static_cast<int>(SA_RESETHAND);
-  for (int number : {SIGINT, SIGTERM, SIGHUP})
+  for (int number : kEndSignals)
     sigaction(number, &action, nullptr);
   // A file size limit then shows as a failed write, not as the end of the process.
   signal(SIGXFSZ, SIG_IGN);
@@ -57,16 +58,27 @@ void installSignalCleanup() {
 Result<OutputFile> OutputFile::create(const std::string &path) {
   struct stat info;
   if (stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode))
-    return Status(Code::InvalidArgument,
-                  format("'%s' exists and is not a regular file; choose another output", path.c_str()));
+    return Status(
+        Code::InvalidArgument,
+        format("'%s' exists and is not a regular file; choose another output", path.c_str()));
   size_t slash = path.rfind('/');
   std::string name = slash == std::string::npos ? path : path.substr(slash + 1);
   std::string temporary = folderOf(path) + "/." + name + ".XXXXXX";
+  // A signal between making the file and naming it to the handler would leave it behind.
+  sigset_t signals, before;
+  sigemptyset(&signals);
+  for (int number : kEndSignals)
+    sigaddset(&signals, number);
+  pthread_sigmask(SIG_BLOCK, &signals, &before);
   int fd = mkostemp(temporary.data(), O_CLOEXEC);
+  int error = errno;
+  if (fd >= 0)
+    setPending(temporary);
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
   if (fd < 0)
-    return Status(errno == ENOSPC || errno == EMFILE ? Code::Resource : Code::InvalidArgument,
-                  format("can't create a file in '%s': %s", folderOf(path).c_str(), strerror(errno)));
-  setPending(temporary);
+    return Status(
+        error == ENOSPC || error == EMFILE ? Code::Resource : Code::InvalidArgument,
+        format("can't create a file in '%s': %s", folderOf(path).c_str(), strerror(error)));
   // mkostemp makes the file private; the finished artifact has the usual permissions.
   mode_t mask = umask(0);
   umask(mask);
@@ -138,8 +150,8 @@ Status OutputFile::patch(uint64_t offset, std::span<const uint8_t> bytes) {
   AXIOM_RETURN_IF_ERROR(flush());
   size_t done = 0;
   while (done < bytes.size()) {
-    ssize_t written = pwrite(fd_, bytes.data() + done, bytes.size() - done,
-                             static_cast<off_t>(offset + done));
+    ssize_t written =
+        pwrite(fd_, bytes.data() + done, bytes.size() - done, static_cast<off_t>(offset + done));
     if (written < 0 && errno != EINTR)
       return fail("writing");
     done += written < 0 ? 0 : static_cast<size_t>(written);

@@ -47,8 +47,8 @@ private:
   uint64_t position_ = 0;
 };
 
-/// Lets SIGINT and SIGTERM remove the temporary file of the process before they end it. For programs,
-/// not for libraries; one OutputFile at a time is covered.
+/// Lets SIGINT and SIGTERM remove the temporary file of the process before they end it. For
+/// programs, not for libraries; one OutputFile at a time is covered.
 void installSignalCleanup();
 
 } // namespace axiom

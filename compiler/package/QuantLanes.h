@@ -58,8 +58,8 @@ inline Floats halfAtLeast(Floats x) {
   return out;
 }
 
-/// 32 columns of four rows: values and the weights of their squared errors. Padding columns repeat a
-/// real value and have weight 0.
+/// 32 columns of four rows: values and the weights of their squared errors. Padding columns repeat
+/// a real value and have weight 0.
 struct Group {
   Floats x[kGroup];
   Floats w[kGroup];

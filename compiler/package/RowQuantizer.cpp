@@ -79,9 +79,9 @@ void keepBetter(Affine &best, const Affine &candidate) {
 
 /// Shares of the range that are cut off below and above where the search starts; a negative share
 /// widens the range.
-constexpr float kClips[][2] = {{0.0f, 0.0f},   {-0.03f, -0.03f}, {0.03f, 0.03f}, {0.06f, 0.06f},
-                               {0.0f, 0.05f},  {0.05f, 0.0f},    {0.0f, 0.1f},   {0.1f, 0.0f},
-                               {-0.03f, 0.03f}, {0.03f, -0.03f}, {0.1f, 0.1f}};
+constexpr float kClips[][2] = {{0.0f, 0.0f},    {-0.03f, -0.03f}, {0.03f, 0.03f}, {0.06f, 0.06f},
+                               {0.0f, 0.05f},   {0.05f, 0.0f},    {0.0f, 0.1f},   {0.1f, 0.0f},
+                               {-0.03f, 0.03f}, {0.03f, -0.03f},  {0.1f, 0.1f}};
 /// Rounds of "levels for this scale and min, then least squares for these levels" from each start.
 constexpr int kRounds = 3;
 /// Factors on the scale around the best so far, about the middle of the range; two rounds each.
@@ -180,13 +180,13 @@ void quantizeQ8(const Group &group, uint32_t first, QuantGroup &out) {
 
 /// A run of up to eight groups under one f16 pair, for four rows.
 struct Run {
-  Floats d, dm;                        // f16 values
+  Floats d, dm;                          // f16 values
   Floats sc[kRunGroups], mn[kRunGroups]; // 0..255
   Floats error;
 };
 
-/// Chooses the 8-bit scale and min of one group under a given pair: scales around the wanted one, and
-/// for each the least-squares min.
+/// Chooses the 8-bit scale and min of one group under a given pair: scales around the wanted one,
+/// and for each the least-squares min.
 void fitUnderPair(const Group &group, const Affine &wanted, Floats d, Floats dm, Floats &sc,
                   Floats &mn, Floats &error) {
   Floats invD = inverse(d), invDm = inverse(dm);
@@ -220,7 +220,8 @@ Run searchRun(const Group *groups, uint32_t count) {
   }
   Run run;
   run.error = splat(0.0f);
-  // Rounded up, so that 255 reaches the largest; small weights make these f16 numbers coarse subnormals.
+  // Rounded up, so that 255 reaches the largest; small weights make these f16 numbers coarse
+  // subnormals.
   run.d = halfAtLeast(maxScale * splat(1.0f / 255.0f));
   run.dm = -halfAtLeast(-minMin * splat(1.0f / 255.0f));
   for (uint32_t g = 0; g < count; ++g) {
@@ -277,7 +278,8 @@ void quantizeQ4(const Group *groups, uint32_t count, uint32_t first, QuantRun &o
   }
 }
 
-/// Columns [begin, begin + 32) of rows first .. first + 3; padding repeats the group's first column.
+/// Columns [begin, begin + 32) of rows first .. first + 3; padding repeats the group's first
+/// column.
 void loadGroup(const float *rows, uint32_t stride, uint32_t cols, uint32_t first, uint32_t begin,
                const float *importance, Group &group) {
   for (uint32_t k = 0; k < kGroup; ++k) {

@@ -10,8 +10,8 @@
 
 namespace axiom {
 
-/// Quantizes eight rows of `cols` columns; row r starts at rows + r * paddedCols, where paddedCols is
-/// `cols` rounded up to 32. Padding columns get q = 0 and do not influence the scales.
+/// Quantizes eight rows of `cols` columns; row r starts at rows + r * paddedCols, where paddedCols
+/// is `cols` rounded up to 32. Padding columns get q = 0 and do not influence the scales.
 /// `importance`, if not null, holds `cols` non-negative weights of the squared errors.
 /// The stripe must have been sized by QuantStripe::resize(format, paddedCols / 32).
 void quantizeStripe(AxmFormat format, const float *rows, uint32_t cols, const float *importance,

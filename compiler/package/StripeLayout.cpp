@@ -94,7 +94,8 @@ void decodeGroup(AxmFormat format, const QuantStripe &stripe, uint32_t g,
       min[r] = format == AXM_FORMAT_Q8 ? 0.0f : f16ToF32(group.min[r]);
     }
   }
-  // q * scale has at most 11 + 8 + 4 significant bits: it is exact, so this equals the contract's fma.
+  // q * scale has at most 11 + 8 + 4 significant bits: it is exact, so this equals the contract's
+  // fma.
   if (format == AXM_FORMAT_Q8) {
     for (uint32_t k = 0; k < kGroup; ++k)
       for (uint32_t r = 0; r < kStripe; ++r)
@@ -108,9 +109,12 @@ void decodeGroup(AxmFormat format, const QuantStripe &stripe, uint32_t g,
 
 float roundToFormat(AxmFormat format, float value) {
   switch (format) {
-  case AXM_FORMAT_F16: return f16ToF32(f32ToF16(value));
-  case AXM_FORMAT_BF16: return bf16ToF32(f32ToBf16(value));
-  default: return value;
+  case AXM_FORMAT_F16:
+    return f16ToF32(f32ToF16(value));
+  case AXM_FORMAT_BF16:
+    return bf16ToF32(f32ToBf16(value));
+  default:
+    return value;
   }
 }
 

@@ -13,8 +13,8 @@ namespace axiom {
 uint8_t *writeQuantStripe(AxmFormat format, const QuantStripe &stripe,
                           const std::vector<uint32_t> &cuts, uint8_t *out);
 
-/// Writes a stripe of a float format from eight rows of `paddedCols` floats, `rows` holding row r at
-/// r * paddedCols. Values are rounded to the format. Returns the end.
+/// Writes a stripe of a float format from eight rows of `paddedCols` floats, `rows` holding row r
+/// at r * paddedCols. Values are rounded to the format. Returns the end.
 uint8_t *writeFloatStripe(AxmFormat format, const float *rows, uint32_t paddedCols, uint8_t *out);
 
 /// The f32 values that a packed group stands for (docs/numerics.md, Embedding): out[k][row].

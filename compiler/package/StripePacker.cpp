@@ -14,12 +14,18 @@ using plan::PlanWeight;
 
 static const char *formatName(AxmFormat format) {
   switch (format) {
-  case AXM_FORMAT_F32: return "f32";
-  case AXM_FORMAT_F16: return "f16";
-  case AXM_FORMAT_BF16: return "bf16";
-  case AXM_FORMAT_Q8: return "q8";
-  case AXM_FORMAT_Q4F16: return "q4f16";
-  case AXM_FORMAT_Q4: return "q4";
+  case AXM_FORMAT_F32:
+    return "f32";
+  case AXM_FORMAT_F16:
+    return "f16";
+  case AXM_FORMAT_BF16:
+    return "bf16";
+  case AXM_FORMAT_Q8:
+    return "q8";
+  case AXM_FORMAT_Q4F16:
+    return "q4f16";
+  case AXM_FORMAT_Q4:
+    return "q4";
   }
   return "?";
 }
@@ -59,7 +65,8 @@ Result<StripePacker> StripePacker::create(const PlanWeight &weight, const ModelS
   for (uint32_t cut : weight.cuts) {
     if (weight.vector || cut % kGroup != 0 || cut <= previous || cut >= weight.cols)
       return Status(Code::Internal, format("weight '%s': K cut %u is not a multiple of 32 between "
-                                           "%u and %u columns", name, cut, previous, weight.cols));
+                                           "%u and %u columns",
+                                           name, cut, previous, weight.cols));
     previous = cut;
   }
   const SourceTensor *tensor = nullptr;
@@ -94,7 +101,8 @@ Status StripePacker::judgeValue(float source, float packed, int64_t row, uint32_
   if (!std::isfinite(source))
     return Status(Code::BadInput,
                   format("tensor '%s' holds a value that is not finite at row %lld, column %u; the "
-                         "model is damaged", weight_->source.c_str(), static_cast<long long>(row), col));
+                         "model is damaged",
+                         weight_->source.c_str(), static_cast<long long>(row), col));
   if (!std::isfinite(packed))
     return Status(Code::Unsupported,
                   format("tensor '%s': the value %g at row %lld, column %u is too large for %s; "
@@ -132,9 +140,9 @@ void StripePacker::quantize(const float *rows, const int64_t *rowIds, QuantStrip
   AxmFormat format = weight_->format;
   bool copied[kStripe] = {}, all = true;
   for (uint32_t r = 0; r < kStripe; ++r) {
-    copied[r] = rowIds[r] < 0 ||
-                importRow(tensor_->type, format,
-                          tensor_->sourceRow(static_cast<uint64_t>(rowIds[r])), r, stripe);
+    copied[r] =
+        rowIds[r] < 0 || importRow(tensor_->type, format,
+                                   tensor_->sourceRow(static_cast<uint64_t>(rowIds[r])), r, stripe);
     all &= copied[r];
   }
   if (all)

@@ -173,8 +173,7 @@ Result<WeightLayout> layoutWeights(const std::vector<PlanWeight> &weights,
 }
 
 Result<std::vector<PackedTensor>> packWeights(const std::vector<PlanWeight> &weights,
-                                              const ModelSource &source,
-                                              const WeightLayout &layout,
+                                              const ModelSource &source, const WeightLayout &layout,
                                               const PackOptions &options, const ByteSink &sink) {
   AXIOM_ASSIGN_OR_RETURN(std::vector<StripePacker> packers, createPackers(weights, source));
   std::vector<Chunk> chunks = cutChunks(packers);

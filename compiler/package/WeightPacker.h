@@ -1,5 +1,5 @@
-// The weights segment: each PlanWeight of a plan as packed bytes, streamed stripe by stripe from the
-// mapped source, so that never more than a few chunks of it are in memory.
+// The weights segment: each PlanWeight of a plan as packed bytes, streamed stripe by stripe from
+// the mapped source, so that never more than a few chunks of it are in memory.
 #ifndef AXIOM_COMPILER_PACKAGE_WEIGHTPACKER_H
 #define AXIOM_COMPILER_PACKAGE_WEIGHTPACKER_H
 
@@ -27,13 +27,13 @@ struct WeightLayout {
 
 /// What packing one weight found out.
 struct PackedTensor {
-  std::string sourceType; ///< "Q4_1", "F32", ...; "computed" for constants
-  float maxError = 0;     ///< largest |packed - source|; 0: exact
-  double errorPower = 0;  ///< sum of squared differences
-  double power = 0;       ///< sum of squared source values
+  std::string sourceType;   ///< "Q4_1", "F32", ...; "computed" for constants
+  float maxError = 0;       ///< largest |packed - source|; 0: exact
+  double errorPower = 0;    ///< sum of squared differences
+  double power = 0;         ///< sum of squared source values
   uint64_t weights = 0;     ///< logical elements
   uint64_t sourceBytes = 0; ///< of the tensor in the source; 0 for constants
-  Sha256Digest sha256{};  ///< of the packed bytes
+  Sha256Digest sha256{};    ///< of the packed bytes
 };
 
 struct PackOptions {
@@ -51,8 +51,7 @@ Result<WeightLayout> layoutWeights(const std::vector<plan::PlanWeight> &weights,
 /// Streams the segment's bytes, padding included, to `sink` in order from the calling thread.
 /// A value that is not finite, or that its format can't hold, is an error that names it.
 Result<std::vector<PackedTensor>> packWeights(const std::vector<plan::PlanWeight> &weights,
-                                              const ModelSource &source,
-                                              const WeightLayout &layout,
+                                              const ModelSource &source, const WeightLayout &layout,
                                               const PackOptions &options, const ByteSink &sink);
 
 /// One weight in memory, for tests and the interpreter.

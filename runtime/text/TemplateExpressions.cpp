@@ -193,7 +193,9 @@ std::vector<Value> TemplateInterpreter::iterate(const Value &iterable) {
     budget_.bytes(text.size() * (sizeof(Value) + sizeof(MarkedText)));
     for (size_t pos = 0, size; pos < text.size(); pos += size) {
       decodeUtf8(text.bytes(), pos, size);
-      items.push_back(Value::string(text.slice(pos, pos + size)));
+      MarkedText point;
+      point.appendSlice(text, pos, pos + size);
+      items.push_back(Value::string(std::move(point)));
     }
     return items;
   }

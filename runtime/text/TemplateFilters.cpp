@@ -39,10 +39,18 @@ FILTER(absolute) {
   return subject.asInt() < 0 ? applyNegative(subject) : applyPositive(subject);
 }
 
-/// str(subject) converted; the whole result is marked if any of the source was.
+/// str(subject), except that markup stays markup.
+MarkedText softText(TemplateInterpreter &in, const Value &subject) {
+  return subject.isString() ? subject.text() : in.str(subject);
+}
+
+/// The subject's text converted; the whole result is marked if any of the source was.
 template <std::string (*convert)(std::string_view)> FILTER(convertText) {
-  MarkedText text = in.str(subject);
-  return in.makeText(convert(text.bytes()), text.untrusted());
+  MarkedText text = softText(in, subject);
+  MarkedText out(convert(text.bytes()), text.untrusted());
+  if (text.markup())
+    out.setMarkup();
+  return in.makeText(std::move(out));
 }
 
 /// jinja2's title: a word begins after white space and any of - ( { [ <.
@@ -312,7 +320,7 @@ FILTER(toJson) {
 }
 
 FILTER(trim) {
-  MarkedText text = in.str(subject);
+  MarkedText text = softText(in, subject);
   if (!args[0] || args[0]->isNone())
     return Value::string(stripText(in, text, nullptr, true, true));
   if (!args[0]->isString())

@@ -182,7 +182,10 @@ Value splitLines(Interp &in, const Value &self, const Bound &args, const Rest &)
 /// The result of a method that computes new bytes: marked whole if the source was marked anywhere.
 Value converted(Interp &in, const Value &self, std::string (*convert)(std::string_view)) {
   in.budget().bytes(self.text().size());
-  return in.makeText(convert(self.text().bytes()), self.text().untrusted());
+  MarkedText out(convert(self.text().bytes()), self.text().untrusted());
+  if (self.text().markup())
+    out.setMarkup();
+  return in.makeText(std::move(out));
 }
 
 Value join(Interp &in, const Value &self, const Bound &args, const Rest &) {

@@ -110,6 +110,7 @@ void MarkedText::appendSlice(const MarkedText &text, size_t begin, size_t end) {
 MarkedText MarkedText::slice(size_t begin, size_t end) const {
   MarkedText out;
   out.appendSlice(*this, begin, end);
+  out.markup_ = markup_;
   return out;
 }
 

@@ -46,6 +46,7 @@ public:
   void append(const MarkedText &text) { appendSlice(text, 0, text.size()); }
   /// Bytes [begin, end) of `text` with their marks.
   void appendSlice(const MarkedText &text, size_t begin, size_t end);
+  /// A part as a text of its own; markup stays markup.
   MarkedText slice(size_t begin, size_t end) const;
   std::string takeBytes() { return std::move(bytes_); }
 

@@ -173,7 +173,7 @@ json | from_json, (json | from_json).a[1], '[1, 1e2, -0, 0.1, "\\\\ud83d\\\\ude0
 '{bad' | from_json
 '' | from_json
 5 | from_json
-html | escape, html | e, html | safe, (html | safe) + '<b>', '<b>' + (html | safe), html | escape | escape, (html | safe) ~ '<b>', [html | safe] | join('<'), 5 | escape, [html | e], html | safe | length
+html | escape, html | e, html | safe, (html | safe) + '<b>', '<b>' + (html | safe), html | escape | escape, (html | safe) ~ '<b>', [html | safe] | join('<'), (html | safe).strip('<')[:5].lstrip() + '<', (html | safe | upper | trim) + '&', (html | e).title() + '"', (html | safe) | list | first, 5 | escape, [html | e], html | safe | length
 lines | indent, lines | indent(2), lines | indent(2, true), lines | indent(2, true, true), lines | indent('> ', first=true), 'a\\n\\nb' | indent(blank=true), '' | indent, 'a\\n' | indent, 'a\\nb\\n' | indent(width=3)
 missing | default, missing | default('x', true), '' | default('x'), '' | default('x', true), none | default('x'), none | d('x', boolean=true), 0 | default(5, true)
 l | batch(2) | list, [1, 2, 3] | batch(2, 'x') | list, [] | batch(3) | list

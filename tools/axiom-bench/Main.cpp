@@ -91,6 +91,9 @@ Expected<double> runOnce(Engine &engine, const Row &row, uint32_t vocab) {
 
 void print(const std::vector<Row> &rows, const Model &model, const Flags &flags) {
   axiom_model_info info = model.info();
+  std::string name = info.name; // not every source has one
+  if (name.empty())
+    name = flags.model.path.substr(flags.model.path.find_last_of('/') + 1);
   if (flags.output == "md") {
     std::puts("| model | size | params | backend | threads | test | t/s |");
     std::puts("| --- | ---: | ---: | --- | ---: | ---: | ---: |");
@@ -98,7 +101,7 @@ void print(const std::vector<Row> &rows, const Model &model, const Flags &flags)
   for (size_t i = 0; i < rows.size(); ++i) {
     const Row &row = rows[i];
     if (flags.output == "md")
-      std::printf("| %s | %.2f MiB | %.2f M | %s | %u | %s | %.2f ± %.2f |\n", info.name,
+      std::printf("| %s | %.2f MiB | %.2f M | %s | %u | %s | %.2f ± %.2f |\n", name.c_str(),
                   static_cast<double>(info.weight_bytes) / (1024.0 * 1024.0),
                   static_cast<double>(info.num_weights) / 1e6, info.target, flags.model.threads,
                   row.test().c_str(), row.mean(), row.deviation());
@@ -106,7 +109,7 @@ void print(const std::vector<Row> &rows, const Model &model, const Flags &flags)
       std::printf("%s{\"model\": %s, \"backend\": %s, \"model_size\": %llu, \"model_n_params\": %llu, "
                   "\"n_threads\": %u, \"n_prompt\": %u, \"n_gen\": %u, \"n_parallel\": %u, "
                   "\"avg_ts\": %.6f, \"stddev_ts\": %.6f}%s\n",
-                  i == 0 ? "[" : " ", tool::jsonText(info.name).c_str(), tool::jsonText(info.target).c_str(),
+                  i == 0 ? "[" : " ", tool::jsonText(name).c_str(), tool::jsonText(info.target).c_str(),
                   static_cast<unsigned long long>(info.weight_bytes),
                   static_cast<unsigned long long>(info.num_weights), flags.model.threads, row.numPrompt,
                   row.numGen, row.numParallel, row.mean(), row.deviation(), i + 1 == rows.size() ? "]" : ",");

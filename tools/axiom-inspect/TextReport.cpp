@@ -12,7 +12,7 @@ namespace {
 using ull = unsigned long long;
 
 std::string bytesText(uint64_t bytes) {
-  return format("%llu (%s)", static_cast<ull>(bytes), formatBytes(bytes).c_str());
+  return format("%llu bytes (%s)", static_cast<ull>(bytes), formatBytes(bytes).c_str());
 }
 
 void summary(const Facts &facts, std::string &out) {
@@ -36,7 +36,7 @@ void summary(const Facts &facts, std::string &out) {
                   image.note.empty() ? "" : "; ", image.note.c_str());
   out += format("  barriers    %u a layer\n", facts.barriersPerLayer);
   out += format("  digest      %s\n", sha256Hex(a.digest()).c_str());
-  out += format("  file        %s bytes\n", bytesText(a.fileSize()).c_str());
+  out += format("  file        %s\n", bytesText(a.fileSize()).c_str());
   for (const SegmentInfo &s : m.segments)
     out +=
         format("    %-9s %12llu bytes at %12llu  %s\n", segmentKindName(s.kind),

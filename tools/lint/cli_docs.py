@@ -28,7 +28,7 @@ Exit codes of every tool: 0 ok, 1 failure, 2 usage, 3 bad model or artifact, 4 n
 
 
 def show(binary, words):
-    run = subprocess.run([str(binary), *words, "--help"], capture_output=True, text=True, timeout=60,
+    run = subprocess.run([binary.name, *words, "--help"], executable=str(binary), capture_output=True, text=True, timeout=60,
                          env={"PATH": "/usr/bin:/bin", "COLUMNS": "100", "LC_ALL": "C.UTF-8"})
     if run.returncode != 0:
         raise SystemExit(f"{binary.name} {' '.join(words)} --help: exit {run.returncode}\n{run.stderr}")

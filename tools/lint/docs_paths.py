@@ -28,7 +28,8 @@ def exists(path):
     path = path.rstrip("/").removeprefix("./")
     if "*" in path:
         return any(repo.ROOT.glob(path))
-    return (repo.ROOT / path).exists()
+    # A pair of source files may be named by its stem: runtime/base/Status.
+    return (repo.ROOT / path).exists() or (repo.ROOT / (path + ".h")).exists()
 
 
 def tool_names():

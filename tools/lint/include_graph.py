@@ -19,7 +19,7 @@ RULES = [
     ("dialects/", ["dialects/", "runtime/abi/", "runtime/base/"]),
     ("passes/", ["passes/", "dialects/", "runtime/abi/", "runtime/base/"]),
     ("codegen/", ["codegen/", "dialects/", "runtime/abi/", "runtime/base/"]),
-    ("compiler/", ["compiler/", "codegen/", "passes/", "dialects/", "runtime/"]),
+    ("compiler/", ["compiler/", "codegen/", "passes/", "dialects/", "runtime/", "axiom/"]),
     ("tools/", ["tools/", "compiler/", "codegen/", "passes/", "dialects/", "runtime/", "axiom/"]),
 ]
 OURS = ("runtime/", "dialects/", "passes/", "codegen/", "compiler/", "tools/", "test/", "axiom/")

@@ -1,5 +1,6 @@
 #include "test/corrupt/artifact/Mutants.h"
 
+#include <cstring>
 #include <type_traits>
 
 namespace axiom::test {
@@ -12,11 +13,16 @@ public:
 
   /// `at` finds the value in any copy of the metadata.
   template <typename At> void add(const std::string &name, bool strict, At at) {
-    using T = std::remove_reference_t<decltype(at(std::declval<Metadata &>()))>;
-    fields.push_back(
-        {name, strict, sizeof(T) * 8,
-         [at](const Metadata &m) { return static_cast<uint64_t>(at(const_cast<Metadata &>(m))); },
-         [at](Metadata &m, uint64_t value) { at(m) = static_cast<T>(value); }});
+    // Bytes are copied: a mutant may put a number into an enum that has no such value.
+    constexpr size_t size =
+        sizeof(std::remove_reference_t<decltype(at(std::declval<Metadata &>()))>);
+    fields.push_back({name, strict, static_cast<unsigned>(size * 8),
+                      [at](const Metadata &m) {
+                        uint64_t value = 0;
+                        std::memcpy(&value, &at(const_cast<Metadata &>(m)), size);
+                        return value;
+                      },
+                      [at](Metadata &m, uint64_t value) { std::memcpy(&at(m), &value, size); }});
   }
 };
 
@@ -48,9 +54,8 @@ void addPlan(Collector &c, const Plan &plan) {
         }
         for (size_t b = 0; b < task.bindings.size(); ++b) {
           std::string binding = task.name + ".binding" + std::to_string(b);
-          c.add(binding + ".space", true, [at, b](Metadata &m) -> auto & {
-            return reinterpret_cast<uint32_t &>(at(m).bindings[b].space);
-          });
+          c.add(binding + ".space", true,
+                [at, b](Metadata &m) -> auto & { return at(m).bindings[b].space; });
           c.add(binding + ".slot", task.bindings[b].space != AXM_SPACE_WORKSPACE,
                 [at, b](Metadata &m) -> auto & { return at(m).bindings[b].slot; });
           for (size_t i = 0; i < task.bindings[b].values.size(); ++i)
@@ -84,12 +89,10 @@ std::vector<Field> metadataFields(const Metadata &metadata) {
   AXIOM_FIELD(true, kv.layerBytes);
   AXIOM_FIELD(true, kv.blockBytes);
 #undef AXIOM_FIELD
-  c.add("kv.type", true,
-        [](Metadata &m) -> auto & { return reinterpret_cast<uint32_t &>(m.kv.type); });
+  c.add("kv.type", true, [](Metadata &m) -> auto & { return m.kv.type; });
   for (size_t s = 0; s < metadata.segments.size(); ++s) {
     std::string name = "segment" + std::to_string(s);
-    c.add(name + ".kind", s < 2,
-          [s](Metadata &m) -> auto & { return reinterpret_cast<uint32_t &>(m.segments[s].kind); });
+    c.add(name + ".kind", s < 2, [s](Metadata &m) -> auto & { return m.segments[s].kind; });
     c.add(name + ".offset", true, [s](Metadata &m) -> auto & { return m.segments[s].offset; });
     // A last segment may claim some of the zeros behind it; its digest then differs.
     c.add(name + ".size", s != 4, [s](Metadata &m) -> auto & { return m.segments[s].size; });
@@ -102,7 +105,7 @@ std::vector<Field> metadataFields(const Metadata &metadata) {
     bool table = t == 0; // its kernel finds rows by token id
     // q4 and q4f16 can have the same size; then only reports differ, as kernels know their formats.
     c.add(name + ".format", metadata.tensors[t].format != AXM_FORMAT_Q4,
-          [t](Metadata &m) -> auto & { return reinterpret_cast<uint32_t &>(m.tensors[t].format); });
+          [t](Metadata &m) -> auto & { return m.tensors[t].format; });
     c.add(name + ".rows", table, [t](Metadata &m) -> auto & { return m.tensors[t].rows; });
     c.add(name + ".cols", table, [t](Metadata &m) -> auto & { return m.tensors[t].cols; });
     c.add(name + ".rowAlign", false, [t](Metadata &m) -> auto & { return m.tensors[t].rowAlign; });

@@ -2,15 +2,14 @@
 #include "runtime/device/cpu/Executor.h"
 #include "runtime/base/Memory.h"
 #include "test/unit/artifact/TestArtifact.h"
+#include "test/unit/device/AllocationCounter.h"
 #include "test/unit/device/StepData.h"
 
 #include <atomic>
 #include <chrono>
-#include <cstdlib>
 #include <gtest/gtest.h>
 #include <map>
 #include <mutex>
-#include <new>
 #include <thread>
 #if defined(__x86_64__)
 #include <xmmintrin.h>
@@ -18,25 +17,6 @@
 
 using namespace axiom;
 using namespace axiom::test;
-
-// Sanitizers bring their own operator new; without them every allocation is counted.
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
-#define AXIOM_SANITIZED 1
-#endif
-#endif
-#if !defined(AXIOM_SANITIZED) && !defined(__SANITIZE_THREAD__) && !defined(__SANITIZE_ADDRESS__)
-#define AXIOM_COUNTS_ALLOCATIONS 1
-static std::atomic<uint64_t> allocations{0};
-void *operator new(size_t size) {
-  ++allocations;
-  if (void *memory = std::malloc(size ? size : 1))
-    return memory;
-  throw std::bad_alloc();
-}
-void operator delete(void *memory) noexcept { std::free(memory); }
-void operator delete(void *memory, size_t) noexcept { std::free(memory); }
-#endif
 
 namespace {
 
@@ -348,21 +328,19 @@ TEST_F(ExecutorTest, LayerHookSeesEachLayerWhileOthersWait) {
 }
 
 TEST_F(ExecutorTest, AStepAllocatesNothing) {
-#ifndef AXIOM_COUNTS_ALLOCATIONS
-  GTEST_SKIP() << "allocations are counted in builds without sanitizers";
-#else
+  if (!allocationCount())
+    GTEST_SKIP() << "allocations are counted in builds without sanitizers";
   recorder.record = false;
   auto executor = make(3);
   StepData data(program, 9, 3), single(program, 1, 1);
   ASSERT_TRUE(executor->step(data.input).ok());
-  uint64_t before = allocations;
+  auto before = allocationCount();
   for (int i = 0; i < 10; ++i) {
     Status first = executor->step(data.input), second = executor->step(single.input);
     executor->clearBlock(0);
     ASSERT_TRUE(first.ok() && second.ok());
   }
-  EXPECT_EQ(allocations, before);
-#endif
+  EXPECT_EQ(allocationCount(), before);
 }
 
 TEST_F(ExecutorTest, BlocksAreZeroAfterClear) {

@@ -52,7 +52,8 @@ TEST(ArtifactWriter, PlacesSegmentsByTheHeaderRules) {
   ASSERT_TRUE(writer->addSegment(SegmentType::Code, code, "cpu:x86-64-v3").ok());
   ASSERT_TRUE(writer->beginSegment(SegmentType::Weights, weights.size()).ok());
   for (size_t at = 0; at < weights.size(); at += 777)
-    ASSERT_TRUE(writer->write({weights.data() + at, std::min<size_t>(777, weights.size() - at)}).ok());
+    ASSERT_TRUE(
+        writer->write({weights.data() + at, std::min<size_t>(777, weights.size() - at)}).ok());
   ASSERT_TRUE(writer->endSegment().ok());
   EXPECT_FALSE(fs::exists(out));
   auto metadata = pattern(333, 4);

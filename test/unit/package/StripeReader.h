@@ -1,5 +1,5 @@
-// Reads one packed weight by the words of runtime/abi/kernel_abi.h, address by address; shares no code
-// with the packer.
+// Reads one packed weight by the words of runtime/abi/kernel_abi.h, address by address; shares no
+// code with the packer.
 #ifndef AXIOM_TEST_UNIT_PACKAGE_STRIPEREADER_H
 #define AXIOM_TEST_UNIT_PACKAGE_STRIPEREADER_H
 
@@ -43,12 +43,17 @@ struct StripeReader {
   }
   uint64_t stripeSize() const {
     switch (format) {
-    case AXM_FORMAT_F32: return groups() * 32 * 32;
+    case AXM_FORMAT_F32:
+      return groups() * 32 * 32;
     case AXM_FORMAT_F16:
-    case AXM_FORMAT_BF16: return groups() * 32 * 16;
-    case AXM_FORMAT_Q8: return groups() * 272;
-    case AXM_FORMAT_Q4F16: return groups() * 160;
-    case AXM_FORMAT_Q4: break;
+    case AXM_FORMAT_BF16:
+      return groups() * 32 * 16;
+    case AXM_FORMAT_Q8:
+      return groups() * 272;
+    case AXM_FORMAT_Q4F16:
+      return groups() * 160;
+    case AXM_FORMAT_Q4:
+      break;
     }
     uint64_t pair;
     return q4Group(groups() - 1, &pair) + 144;
@@ -70,8 +75,10 @@ struct StripeReader {
       std::memcpy(&value, bytes + base + k * 32 + r * 4, 4);
       return value;
     }
-    case AXM_FORMAT_F16: return f16ToF32(half(base + k * 16 + r * 2));
-    case AXM_FORMAT_BF16: return bf16ToF32(half(base + k * 16 + r * 2));
+    case AXM_FORMAT_F16:
+      return f16ToF32(half(base + k * 16 + r * 2));
+    case AXM_FORMAT_BF16:
+      return bf16ToF32(half(base + k * 16 + r * 2));
     case AXM_FORMAT_Q8: {
       uint64_t group = base + g * 272;
       uint32_t in = k % 32;
@@ -83,7 +90,8 @@ struct StripeReader {
       return std::fma(static_cast<float>(nibble(group + 32, k, r)), f16ToF32(half(group + 2 * r)),
                       f16ToF32(half(group + 16 + 2 * r)));
     }
-    case AXM_FORMAT_Q4: break;
+    case AXM_FORMAT_Q4:
+      break;
     }
     uint64_t pair, group = base + q4Group(g, &pair);
     pair += base;

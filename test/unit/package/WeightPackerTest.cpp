@@ -32,11 +32,16 @@ const AxmFormat kFormats[] = {AXM_FORMAT_F32, AXM_FORMAT_F16,   AXM_FORMAT_BF16,
 /// How far a value of this spread may be off: half a step of the format and some.
 float tolerance(AxmFormat format) {
   switch (format) {
-  case AXM_FORMAT_F32: return 0.0f;
-  case AXM_FORMAT_F16: return 2e-4f;
-  case AXM_FORMAT_BF16: return 1.5e-3f;
-  case AXM_FORMAT_Q8: return 2e-3f;
-  default: return 4e-2f;
+  case AXM_FORMAT_F32:
+    return 0.0f;
+  case AXM_FORMAT_F16:
+    return 2e-4f;
+  case AXM_FORMAT_BF16:
+    return 1.5e-3f;
+  case AXM_FORMAT_Q8:
+    return 2e-3f;
+  default:
+    return 4e-2f;
   }
 }
 
@@ -63,8 +68,8 @@ TEST(WeightPacker, ReadsBackAsTheLogicalValues) {
       FakeModel model;
       auto values = test::randomValues(size_t(shape.rows) * shape.cols, 7);
       model.addF32("w", shape.rows, shape.cols, values);
-      PlanWeight weight = matrix("w", format, shape.rows, shape.cols, shape.heads, shape.rowAlign,
-                                 shape.cuts);
+      PlanWeight weight =
+          matrix("w", format, shape.rows, shape.cols, shape.heads, shape.rowAlign, shape.cuts);
       PackedTensor report;
       auto packed = packWeight(weight, model, &report);
       ASSERT_TRUE(packed.ok()) << packed.status().message();

@@ -156,7 +156,7 @@ TEST(TokenizerCompiler, RandomChangesAreRefusedOrHarmless) {
   size_t compiled = 0, refused = 0;
   for (const char *kind : {"llama2", "llama3", "metaspace-always"}) {
     const json good = readJson(kind);
-    for (int n = 0; n < 700; ++n) {
+    for (int n = 0; n < 300; ++n) {
       json changed = good, config = {{"bos_token", "<s>"}, {"add_bos_token", false}};
       for (uint32_t k = 0, count = 1 + rng() % 2; k < count; ++k)
         mutate(changed, rng);
@@ -176,8 +176,8 @@ TEST(TokenizerCompiler, RandomChangesAreRefusedOrHarmless) {
       ++refused;
     }
   }
-  EXPECT_GT(compiled, 100u);
-  EXPECT_GT(refused, 500u);
+  EXPECT_GT(compiled, 50u);
+  EXPECT_GT(refused, 200u);
 }
 
 namespace {

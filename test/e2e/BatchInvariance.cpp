@@ -1,0 +1,161 @@
+// The same bits whatever the batch: BatchInvariance MODEL.axm [mixes] [seed]
+//
+// Random mixes of requests (1 to 16 at once, random chunk sizes, 1 to 4 threads, much or little KV
+// memory so that some are preempted). Each row of logits that a request sees, and each token that it
+// gets, must equal bit for bit what the same request sees alone on one thread. Prints and asserts how
+// many steps held several sequences, how many prompts were split and how many sequences preempted.
+#include "runtime/base/Sha256.h"
+#include "runtime/include/axiom/axiom.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <map>
+#include <random>
+
+namespace {
+
+/// What a request is asked and what it must see: a digest of each row by position, and the tokens.
+struct Case {
+  std::vector<int32_t> prompt;
+  axiom::Generation how;
+  uint32_t rowsFrom = 0;
+};
+struct Seen {
+  std::map<uint32_t, axiom::Sha256Digest> rows;
+  std::vector<int32_t> tokens;
+  bool operator==(const Seen &) const = default;
+};
+
+[[noreturn]] void die(const std::string &message) {
+  std::printf("FAILED: %s\n", message.c_str());
+  std::exit(1);
+}
+
+/// Submits through the C API, since rows of a generating request are asked for there.
+uint64_t submit(axiom::Engine &engine, const Case &c, Seen &seen) {
+  axiom_request r;
+  axiom_request_init(&r, sizeof r);
+  r.prompt = c.prompt.data();
+  r.prompt_count = c.prompt.size();
+  r.max_tokens = c.how.maxTokens;
+  r.temperature = c.how.temperature;
+  r.top_k = c.how.topK;
+  r.seed = c.how.seed;
+  r.ignore_eos = 1;
+  r.rows_from = c.rowsFrom;
+  r.rows_user = &seen;
+  r.rows = [](void *user, uint32_t, uint32_t position, const float *logits, uint32_t vocab) {
+    auto &rows = static_cast<Seen *>(user)->rows;
+    if (!rows.emplace(position, axiom::Sha256::of({reinterpret_cast<const uint8_t *>(logits),
+                                                   size_t(vocab) * sizeof(float)}))
+             .second)
+      die("a row came twice");
+  };
+  uint64_t id = 0;
+  if (axiom_submit(engine.get(), &r, nullptr, nullptr, &id) != AXIOM_OK)
+    die(axiom_last_error());
+  return id;
+}
+
+void finish(axiom::Engine &engine, uint64_t id, Seen &seen) {
+  for (bool last = false; !last;) {
+    auto event = engine.wait(id);
+    if (!event)
+      die(event.error().message);
+    if (event->finish == AXIOM_FINISH_ERROR)
+      die(event->error);
+    if (event->token >= 0)
+      seen.tokens.push_back(event->token);
+    last = event->last;
+  }
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+  if (argc < 2) {
+    std::printf("usage: BatchInvariance MODEL.axm [mixes] [seed]\n");
+    return 2;
+  }
+  uint32_t mixes = argc > 2 ? static_cast<uint32_t>(std::atoi(argv[2])) : 500;
+  uint32_t seed = argc > 3 ? static_cast<uint32_t>(std::atoi(argv[3])) : 1;
+  auto model = axiom::Model::open(argv[1]);
+  if (!model)
+    die(model.error().message);
+  uint32_t vocab = model->info().vocab, context = std::min(model->info().max_context, 300u);
+  std::mt19937 random(seed);
+  auto upTo = [&](uint32_t n) { return static_cast<uint32_t>(random() % n); };
+
+  // A pool of cases, each first run alone: one sequence, one thread, whole prompts in one step.
+  std::vector<Case> cases(48);
+  std::vector<Seen> alone(cases.size());
+  for (size_t i = 0; i < cases.size(); ++i) {
+    Case &c = cases[i];
+    uint32_t length = 1 + upTo(i % 4 == 0 ? context * 2 / 3 : 60);
+    for (uint32_t t = 0; t < length; ++t)
+      c.prompt.push_back(static_cast<int32_t>(upTo(vocab)));
+    c.how.maxTokens = 1 + upTo(i % 5 == 0 ? context / 3 - 1 : 50);
+    c.how.temperature = i % 3 == 0 ? 0.0f : 1.2f;
+    c.how.topK = i % 2 ? 0 : 20;
+    c.how.seed = i;
+    c.rowsFrom = i % 3 == 0 ? 0 : upTo(length);
+    axiom::EngineOptions options;
+    options.threads = 1;
+    options.maxSequences = 1;
+    options.maxBatchedTokens = options.maxRows = 512;
+    options.kvPositions = context;
+    options.manual = true;
+    auto engine = axiom::Engine::create(*model, options);
+    if (!engine)
+      die(engine.error().message);
+    finish(*engine, submit(*engine, c, alone[i]), alone[i]);
+  }
+
+  uint64_t steps = 0, mixed = 0, split = 0, preempted = 0, compared = 0;
+  for (uint32_t mix = 0; mix < mixes; ++mix) {
+    axiom::EngineOptions options;
+    options.threads = 1 + upTo(4);
+    options.oversubscribe = true;
+    options.maxSequences = 1 + upTo(16);
+    options.maxRows = options.maxSequences + upTo(16);
+    options.maxBatchedTokens = options.maxRows + upTo(upTo(2) ? 24 : 200);
+    // Often too little for all: the youngest are preempted and recomputed.
+    options.kvPositions = context + (upTo(4) ? upTo(192) : 64ull * 80);
+    options.manual = true;
+    auto engine = axiom::Engine::create(*model, options);
+    if (!engine)
+      die(engine.error().message);
+    uint32_t count = 1 + upTo(16);
+    std::vector<size_t> which;
+    std::vector<uint64_t> ids;
+    std::vector<Seen> seen(count);
+    for (uint32_t i = 0; i < count; ++i) {
+      which.push_back(upTo(static_cast<uint32_t>(cases.size())));
+      ids.push_back(submit(*engine, cases[which[i]], seen[i]));
+      for (uint32_t n = upTo(3); n > 0; --n)
+        engine->step();
+    }
+    for (uint32_t i = 0; i < count; ++i) {
+      finish(*engine, ids[i], seen[i]);
+      if (seen[i] != alone[which[i]])
+        die("mix " + std::to_string(mix) + ", request " + std::to_string(i) +
+            " differs from the same request alone (seed " + std::to_string(seed) + ")");
+      compared += seen[i].rows.size();
+    }
+    axiom_stats stats = engine->stats();
+    steps += stats.steps;
+    mixed += stats.mixed_steps;
+    split += stats.split_prompts;
+    preempted += stats.preemptions;
+  }
+  std::printf("%u mixes: %llu rows of logits bit-equal; %llu steps, %llu with several sequences, %llu prompts "
+              "split, %llu sequences preempted\n",
+              mixes, static_cast<unsigned long long>(compared), static_cast<unsigned long long>(steps),
+              static_cast<unsigned long long>(mixed), static_cast<unsigned long long>(split),
+              static_cast<unsigned long long>(preempted));
+  if (mixed < mixes || split < mixes / 4 || preempted < mixes / 10)
+    die("too few mixed steps, split prompts or preemptions: the test shows nothing");
+  return 0;
+}
