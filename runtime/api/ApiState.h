@@ -20,7 +20,8 @@
 
 namespace axiom::api {
 
-/// An opened model. Shared by its handle and its engines; does not move, since streams point into it.
+/// An opened model. Shared by its handle and its engines; does not move, since streams point into
+/// it.
 struct ModelState {
   std::shared_ptr<const Artifact> artifact;
   std::optional<Tokenizer> tokenizer;

@@ -77,7 +77,8 @@ Result<engine::RequestSpec> specFrom(const ModelState &model, const axiom_reques
   } else if (r.prompt_text) {
     if (!model.tokenizer)
       return noTokenizer();
-    spec.prompt = model.tokenizer->encode(r.prompt_text, {.addSpecial = true, .parseSpecial = false});
+    spec.prompt =
+        model.tokenizer->encode(r.prompt_text, {.addSpecial = true, .parseSpecial = false});
     if (spec.prompt.empty())
       return {Code::InvalidArgument, "the prompt has no tokens: give at least one character"};
   } else {
@@ -132,10 +133,12 @@ thread_local LastEvent lastEvent;
 
 axiom_status giveEvent(engine::Engine::Next next, axiom_event *event) {
   switch (next) {
-  case engine::Engine::Next::Nothing: return AXIOM_AGAIN;
+  case engine::Engine::Next::Nothing:
+    return AXIOM_AGAIN;
   case engine::Engine::Next::Unknown:
     return report({Code::NotFound, "there is no such request, or its last event has been read"});
-  case engine::Engine::Next::Event: break;
+  case engine::Engine::Next::Event:
+    break;
   }
   return report(writeStruct(toC(lastEvent.event, lastEvent.top), event, "event"));
 }
@@ -195,9 +198,9 @@ axiom_status axiom_engine_create(const axiom_model *model, const axiom_engine_op
       newText = [tokenizer = &*model->state->tokenizer](bool fresh) {
         return std::make_unique<ModelText>(*tokenizer, fresh);
       };
-    AXIOM_ASSIGN_OR_RETURN(handle->engine,
-                           engine::createEngine(model->state->artifact,
-                                                settingsFrom(*model->state, given), newText));
+    AXIOM_ASSIGN_OR_RETURN(
+        handle->engine,
+        engine::createEngine(model->state->artifact, settingsFrom(*model->state, given), newText));
     if (!handle->manual)
       AXIOM_RETURN_IF_ERROR(handle->engine->start());
     *engine = handle.release();
@@ -219,7 +222,8 @@ axiom_status axiom_engine_step(axiom_engine *engine, uint32_t *worked) {
     if (!engine || !worked)
       return nullArgument(engine ? "worked" : "engine");
     if (!engine->manual)
-      return {Code::InvalidArgument, "the engine has its own thread: only manual engines are stepped"};
+      return {Code::InvalidArgument,
+              "the engine has its own thread: only manual engines are stepped"};
     if (engine->engine->onEngineThread())
       return {Code::InvalidArgument, "an engine can't be stepped inside its own callback"};
     *worked = engine->engine->step();
@@ -265,7 +269,8 @@ axiom_status axiom_poll(axiom_engine *engine, uint64_t id, axiom_event *event) {
   return readEvent(engine, event, [&] { return engine->engine->poll(id, lastEvent.event); });
 }
 
-axiom_status axiom_wait(axiom_engine *engine, uint64_t id, int64_t milliseconds, axiom_event *event) {
+axiom_status axiom_wait(axiom_engine *engine, uint64_t id, int64_t milliseconds,
+                        axiom_event *event) {
   return readEvent(engine, event,
                    [&] { return engine->engine->wait(id, milliseconds, lastEvent.event); });
 }

@@ -15,8 +15,8 @@ axiom_status axiom_golden_create(const axiom_model *model, const axiom_golden_pr
     *bytes = nullptr;
     *size = 0;
     if (numPrompts > engine::kMaxGoldenPrompts)
-      return {Code::InvalidArgument, format("%zu golden prompts; at most %u are possible", numPrompts,
-                                            engine::kMaxGoldenPrompts)};
+      return {Code::InvalidArgument, format("%zu golden prompts; at most %u are possible",
+                                            numPrompts, engine::kMaxGoldenPrompts)};
     engine::Golden golden;
     for (size_t i = 0; i < numPrompts; ++i) {
       engine::GoldenPrompt prompt;

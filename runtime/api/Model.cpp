@@ -43,7 +43,8 @@ const std::vector<std::pair<std::string, int32_t>> &ModelState::specialTokens() 
         if (std::string text = tokenizer->tokenBytes(id); !text.empty())
           special_.emplace_back(std::move(text), id);
     std::sort(special_.begin(), special_.end(), [](auto &a, auto &b) {
-      return a.first.size() != b.first.size() ? a.first.size() > b.first.size() : a.second < b.second;
+      return a.first.size() != b.first.size() ? a.first.size() > b.first.size()
+                                              : a.second < b.second;
     });
   });
   return special_;
@@ -55,7 +56,8 @@ Result<std::shared_ptr<ModelState>> openModel(const std::string &path, const Ope
   AXIOM_ASSIGN_OR_RETURN(model->artifact, Artifact::open(path, options));
   model->copied = options.load == LoadMode::Copy;
   if (guardFaults) {
-    AXIOM_RETURN_IF_ERROR(addFaultGuard(model->artifact->mapping(), markBroken, model->artifact.get()));
+    AXIOM_RETURN_IF_ERROR(
+        addFaultGuard(model->artifact->mapping(), markBroken, model->artifact.get()));
     model->guarded = true;
   }
   if (auto blob = model->artifact->segment(SegmentKind::Tokenizer); !blob.empty()) {
@@ -79,8 +81,9 @@ Status noTokenizer() {
 
 Result<RenderedText> renderChat(const ModelState &model, const std::vector<ChatMessage> &messages) {
   if (!model.chatTemplate)
-    return {Code::Unsupported, "the model has no chat template: use generate, or compile it with one "
-                               "(chat_template.jinja beside the model)"};
+    return {Code::Unsupported,
+            "the model has no chat template: use generate, or compile it with one "
+            "(chat_template.jinja beside the model)"};
   ChatContext context;
   context.messages = messages;
   context.bosToken = model.artifact->config().bosToken;
@@ -115,7 +118,8 @@ std::vector<int32_t> encodeChat(const ModelState &model, const RenderedText &cha
   }
   if (!forged)
     return model.tokenizer->encode(text, {.addSpecial = false, .parseSpecial = true});
-  // Special tokens cut the text anyway, so the parts between the true ones are encoded on their own.
+  // Special tokens cut the text anyway, so the parts between the true ones are encoded on their
+  // own.
   std::vector<int32_t> tokens;
   size_t at = 0;
   auto plain = [&](size_t end) {
@@ -136,14 +140,22 @@ std::vector<int32_t> encodeChat(const ModelState &model, const RenderedText &cha
 
 axiom_status statusOf(Code code) {
   switch (code) {
-  case Code::Ok: return AXIOM_OK;
-  case Code::InvalidArgument: return AXIOM_INVALID_ARGUMENT;
-  case Code::BadInput: return AXIOM_BAD_INPUT;
-  case Code::Unsupported: return AXIOM_UNSUPPORTED;
-  case Code::Resource: return AXIOM_RESOURCE;
-  case Code::NotFound: return AXIOM_NOT_FOUND;
-  case Code::Cancelled: return AXIOM_CANCELLED;
-  case Code::Internal: return AXIOM_INTERNAL;
+  case Code::Ok:
+    return AXIOM_OK;
+  case Code::InvalidArgument:
+    return AXIOM_INVALID_ARGUMENT;
+  case Code::BadInput:
+    return AXIOM_BAD_INPUT;
+  case Code::Unsupported:
+    return AXIOM_UNSUPPORTED;
+  case Code::Resource:
+    return AXIOM_RESOURCE;
+  case Code::NotFound:
+    return AXIOM_NOT_FOUND;
+  case Code::Cancelled:
+    return AXIOM_CANCELLED;
+  case Code::Internal:
+    return AXIOM_INTERNAL;
   }
   return AXIOM_INTERNAL;
 }
@@ -184,10 +196,11 @@ axiom_status axiom_open(uint32_t abiVersion, const char *path, const axiom_open_
       return nullArgument(path ? "model" : "path");
     *model = nullptr;
     if (abiVersion != AXIOM_ABI_VERSION)
-      return {Code::Unsupported,
-              format("the program was built for version %u of libaxiom's interface and this library "
-                     "has version %u: build it again with this library's axiom.h",
-                     abiVersion, AXIOM_ABI_VERSION)};
+      return {
+          Code::Unsupported,
+          format("the program was built for version %u of libaxiom's interface and this library "
+                 "has version %u: build it again with this library's axiom.h",
+                 abiVersion, AXIOM_ABI_VERSION)};
     axiom_open_options given{};
     AXIOM_RETURN_IF_ERROR(readStruct(options, given, "options"));
     OpenOptions open;
@@ -258,8 +271,8 @@ axiom_status axiom_detokenize(const axiom_model *model, const int32_t *tokens, s
       return nullArgument(model ? "tokens" : "model");
     if (!model->state->tokenizer)
       return noTokenizer();
-    std::string out = model->state->tokenizer->decode({tokens, count},
-                                                      !(flags & AXIOM_DETOKENIZE_KEEP_SPECIAL));
+    std::string out =
+        model->state->tokenizer->decode({tokens, count}, !(flags & AXIOM_DETOKENIZE_KEEP_SPECIAL));
     return copyOut(out.data(), out.size(), text, capacity, length);
   });
 }

@@ -1,6 +1,6 @@
-// A SIGBUS handler for mapped files: when a file becomes shorter while it is mapped, reading the lost
-// pages raises SIGBUS. The handler puts a page of zeros there, tells the owner, and lets the thread go
-// on; the owner discards what was computed from it.
+// A SIGBUS handler for mapped files: when a file becomes shorter while it is mapped, reading the
+// lost pages raises SIGBUS. The handler puts a page of zeros there, tells the owner, and lets the
+// thread go on; the owner discards what was computed from it.
 #ifndef AXIOM_RUNTIME_BASE_FAULTGUARD_H
 #define AXIOM_RUNTIME_BASE_FAULTGUARD_H
 

@@ -18,7 +18,8 @@ Status invalid(std::string message) { return {Code::InvalidArgument, std::move(m
 Status checkIds(const char *what, std::span<const int32_t> ids, uint32_t vocab) {
   for (int32_t id : ids)
     if (id < 0 || static_cast<uint32_t>(id) >= vocab)
-      return invalid(format("%s holds token %d, but the model has tokens 0 to %u", what, id, vocab - 1));
+      return invalid(
+          format("%s holds token %d, but the model has tokens 0 to %u", what, id, vocab - 1));
   return {};
 }
 
@@ -32,9 +33,10 @@ Result<std::unique_ptr<Engine>> Engine::create(ModelInfo model, EngineOptions op
                                                std::unique_ptr<StepRunner> runner) {
   const SchedulerLimits &limits = options.limits;
   if (limits.maxSequences < 1 || limits.maxSequences > limits.maxBatchedTokens)
-    return invalid(format("%u sequences with %u tokens a step: at least 1 sequence, and at least as "
-                          "many tokens as sequences, are needed",
-                          limits.maxSequences, limits.maxBatchedTokens));
+    return invalid(
+        format("%u sequences with %u tokens a step: at least 1 sequence, and at least as "
+               "many tokens as sequences, are needed",
+               limits.maxSequences, limits.maxBatchedTokens));
   if (limits.maxRows < limits.maxSequences || limits.maxRows > limits.maxBatchedTokens)
     return invalid(format("%u rows of logits a step: at least the %u sequences and at most the %u "
                           "tokens a step are possible",
@@ -136,12 +138,12 @@ Status Engine::checkSpec(RequestSpec &spec) const {
   AXIOM_RETURN_IF_ERROR(checkSampling(spec.sampling, model_.vocab));
   uint64_t capacity = uint64_t(options_.numBlocks) * AXM_KV_BLOCK;
   auto tooLarge = [&](uint64_t positions) {
-    return Status(Code::Resource,
-                  format("the request needs up to %llu positions of KV memory (%llu prompt tokens, %u "
-                         "to generate), but the engine has %llu: ask for fewer or give it more",
-                         static_cast<unsigned long long>(positions),
-                         static_cast<unsigned long long>(prompt), spec.maxTokens,
-                         static_cast<unsigned long long>(capacity)));
+    return Status(
+        Code::Resource,
+        format("the request needs up to %llu positions of KV memory (%llu prompt tokens, %u "
+               "to generate), but the engine has %llu: ask for fewer or give it more",
+               static_cast<unsigned long long>(positions), static_cast<unsigned long long>(prompt),
+               spec.maxTokens, static_cast<unsigned long long>(capacity)));
   };
   if (!spec.generate) {
     if (!spec.rows || spec.rowsFrom >= prompt)
@@ -153,31 +155,36 @@ Status Engine::checkSpec(RequestSpec &spec) const {
   }
   if (spec.maxTokens == 0) {
     if (prompt >= model_.maxContext)
-      return invalid(format("the prompt's %llu tokens fill the model's context of %u: nothing can be "
-                            "generated",
-                            static_cast<unsigned long long>(prompt), model_.maxContext));
+      return invalid(
+          format("the prompt's %llu tokens fill the model's context of %u: nothing can be "
+                 "generated",
+                 static_cast<unsigned long long>(prompt), model_.maxContext));
     if (prompt > capacity)
       return tooLarge(prompt);
-    spec.maxTokens = static_cast<uint32_t>(std::min(model_.maxContext - prompt, capacity - prompt + 1));
+    spec.maxTokens =
+        static_cast<uint32_t>(std::min(model_.maxContext - prompt, capacity - prompt + 1));
   }
   if (prompt + spec.maxTokens > model_.maxContext)
-    return invalid(format("%llu prompt tokens + %u to generate = %llu, but the model's context is %u: "
-                          "shorten the prompt or ask for at most %llu tokens",
-                          static_cast<unsigned long long>(prompt), spec.maxTokens,
-                          static_cast<unsigned long long>(prompt + spec.maxTokens), model_.maxContext,
-                          static_cast<unsigned long long>(model_.maxContext - prompt)));
+    return invalid(
+        format("%llu prompt tokens + %u to generate = %llu, but the model's context is %u: "
+               "shorten the prompt or ask for at most %llu tokens",
+               static_cast<unsigned long long>(prompt), spec.maxTokens,
+               static_cast<unsigned long long>(prompt + spec.maxTokens), model_.maxContext,
+               static_cast<unsigned long long>(model_.maxContext - prompt)));
   if (prompt + spec.maxTokens - 1 > capacity)
     return tooLarge(prompt + spec.maxTokens - 1);
   if (spec.minTokens > spec.maxTokens)
-    return invalid(format("min_tokens = %u is above max_tokens = %u", spec.minTokens, spec.maxTokens));
+    return invalid(
+        format("min_tokens = %u is above max_tokens = %u", spec.minTokens, spec.maxTokens));
   if (spec.numSamples < 1 || spec.numSamples > kMaxSamples)
     return invalid(format("n = %u is out of range: 1 to %u", spec.numSamples, kMaxSamples));
   if (spec.stopStrings.size() > kMaxStops)
-    return invalid(format("%zu stop strings; at most %u are possible", spec.stopStrings.size(), kMaxStops));
+    return invalid(
+        format("%zu stop strings; at most %u are possible", spec.stopStrings.size(), kMaxStops));
   for (const std::string &stop : spec.stopStrings)
     if (stop.empty() || stop.size() > kMaxStopBytes)
-      return invalid(format("a stop string has %zu bytes; 1 to %u are possible", stop.size(),
-                            kMaxStopBytes));
+      return invalid(
+          format("a stop string has %zu bytes; 1 to %u are possible", stop.size(), kMaxStopBytes));
   if (!spec.stopStrings.empty() && !model_.newText)
     return invalid("stop strings need a tokenizer, which this model does not have");
   return {};
@@ -195,9 +202,10 @@ Result<RequestId> Engine::submit(RequestSpec spec, EventSink sink) {
       if (stopping_)
         return {Code::Cancelled, "the engine is being destroyed"};
       if (requests_.size() >= options_.maxRequests)
-        return {Code::Resource, format("%zu requests are waiting or running, as many as this engine "
-                                       "takes: try again later",
-                                       requests_.size())};
+        return {Code::Resource,
+                format("%zu requests are waiting or running, as many as this engine "
+                       "takes: try again later",
+                       requests_.size())};
       id = request->id = nextRequest_++;
       inbox_.push_back(request);
       requests_[id] = request;

@@ -1,8 +1,9 @@
-// Serves many requests at once: takes them in, plans steps, runs them, samples, and hands out events.
+// Serves many requests at once: takes them in, plans steps, runs them, samples, and hands out
+// events.
 //
-// Either start() gives the engine a thread of its own, or the owner calls step(). submit(), cancel(),
-// poll(), wait() and stats() may be called from any thread. Nothing throws; a failing request ends
-// alone.
+// Either start() gives the engine a thread of its own, or the owner calls step(). submit(),
+// cancel(), poll(), wait() and stats() may be called from any thread. Nothing throws; a failing
+// request ends alone.
 #ifndef AXIOM_RUNTIME_ENGINE_ENGINE_H
 #define AXIOM_RUNTIME_ENGINE_ENGINE_H
 
@@ -33,7 +34,7 @@ struct ModelInfo {
 
 struct EngineOptions {
   SchedulerLimits limits;
-  uint32_t numBlocks = 0; ///< KV blocks of 64 positions
+  uint32_t numBlocks = 0;      ///< KV blocks of 64 positions
   uint32_t maxRequests = 4096; ///< not yet finished
 };
 
@@ -54,7 +55,8 @@ public:
   void release(RequestId id);
 
   enum class Next { Event, Nothing, Unknown };
-  /// The next event of a request without a sink. Unknown: never submitted, or its last event is read.
+  /// The next event of a request without a sink. Unknown: never submitted, or its last event is
+  /// read.
   Next poll(RequestId id, Event &event);
   /// Like poll(), but waits up to `milliseconds` (negative: for ever). Without a thread of its own
   /// the engine works on the caller's.

@@ -63,8 +63,9 @@ bool Engine::stepOnce() {
     if (worked) {
       Status status = runPlan(plan);
       if (status.ok() && model_.broken && model_.broken())
-        status = {Code::BadInput, "the model file became shorter while it was in use: restart with the "
-                                  "whole file, or load it with --load=copy"};
+        status = {Code::BadInput,
+                  "the model file became shorter while it was in use: restart with the "
+                  "whole file, or load it with --load=copy"};
       if (!status.ok())
         endAll(Finish::Error, status);
     } else if (!scheduler_.idle()) {
@@ -102,7 +103,11 @@ Status Engine::runPlan(const StepPlan &plan) {
       tableOffsets_.push_back(offset);
     }
   }
-  StepInput input{tokens_, positions_, tableOffsets_, blockTables_, rows_,
+  StepInput input{tokens_,
+                  positions_,
+                  tableOffsets_,
+                  blockTables_,
+                  rows_,
                   reinterpret_cast<float *>(logits_.data()),
                   reinterpret_cast<AxmTile *>(tiles_.data())};
   Status status = runner_->step(input);
@@ -155,7 +160,8 @@ void Engine::takeRows(const Slice &slice, uint32_t firstRow) {
       if (!sampled && !allFinite(rowLogits))
         return endRequest(request, Finish::Error,
                           {Code::Internal, format("the logits at position %u are not finite: the "
-                                                  "model's numbers overflow on this input", p)});
+                                                  "model's numbers overflow on this input",
+                                                  p)});
       try {
         request->spec.rows(sample.index, p, rowLogits);
       } catch (...) {

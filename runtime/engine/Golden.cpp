@@ -22,7 +22,8 @@ Sha256Digest readDigest(ByteReader &reader) {
 }
 
 Status badGolden(const char *what) {
-  return {Code::BadInput, format("the golden segment is damaged: %s; compile the model again", what)};
+  return {Code::BadInput,
+          format("the golden segment is damaged: %s; compile the model again", what)};
 }
 
 /// Digest of the first `used` of each `stride` elements.
@@ -39,10 +40,14 @@ std::string shortHex(const Sha256Digest &digest) { return sha256Hex(digest).subs
 
 const char *partKindName(PartKind kind) {
   switch (kind) {
-  case PartKind::Tensor: return "tensor";
-  case PartKind::Tokenizer: return "tokenizer";
-  case PartKind::Template: return "template";
-  case PartKind::Code: return "kernel image";
+  case PartKind::Tensor:
+    return "tensor";
+  case PartKind::Tokenizer:
+    return "tokenizer";
+  case PartKind::Template:
+    return "template";
+  case PartKind::Code:
+    return "kernel image";
   }
   return "unknown";
 }
@@ -121,8 +126,8 @@ std::vector<GoldenPart> digestParts(const Artifact &artifact) {
   const Metadata &metadata = artifact.metadata();
   auto weights = artifact.segment(SegmentKind::Weights);
   for (const TensorInfo &tensor : metadata.tensors)
-    parts.push_back({PartKind::Tensor, tensor.name,
-                     Sha256::of(weights.subspan(tensor.offset, tensor.size))});
+    parts.push_back(
+        {PartKind::Tensor, tensor.name, Sha256::of(weights.subspan(tensor.offset, tensor.size))});
   for (size_t i = 0; i < metadata.segments.size(); ++i) {
     const SegmentInfo &segment = metadata.segments[i];
     auto digest = [&] { return Sha256::of(artifact.segmentBytes(i)); };
@@ -151,10 +156,12 @@ Status runPrompts(std::shared_ptr<const Artifact> artifact, uint32_t threads,
   options.maxTokens = longest;
   options.numBlocks = blocksFor(longest);
   AXIOM_ASSIGN_OR_RETURN(std::unique_ptr<Executor> executor, Executor::create(artifact, options));
-  AXIOM_ASSIGN_OR_RETURN(Pages logits,
-                         Pages::allocate(uint64_t(longest) * config.logitsStride() * sizeof(float), "logits"));
   AXIOM_ASSIGN_OR_RETURN(
-      Pages tiles, Pages::allocate(uint64_t(longest) * config.numTiles() * sizeof(AxmTile), "tiles"));
+      Pages logits,
+      Pages::allocate(uint64_t(longest) * config.logitsStride() * sizeof(float), "logits"));
+  AXIOM_ASSIGN_OR_RETURN(
+      Pages tiles,
+      Pages::allocate(uint64_t(longest) * config.numTiles() * sizeof(AxmTile), "tiles"));
   std::vector<uint32_t> blocks;
   for (uint32_t b = 0; b < options.numBlocks; ++b)
     blocks.push_back(b);
@@ -199,17 +206,19 @@ void compareParts(const Golden &golden, const Artifact &artifact, std::vector<Fi
     findings.push_back(std::move(finding));
   }
   for (auto &[key, digest] : found)
-    findings.push_back({partKindName(key.first) + (key.second.empty() ? "" : " " + key.second), false,
-                        "is not among what was compiled"});
+    findings.push_back({partKindName(key.first) + (key.second.empty() ? "" : " " + key.second),
+                        false, "is not among what was compiled"});
 }
 
 } // namespace
 
-Result<std::vector<Finding>> checkGolden(std::shared_ptr<const Artifact> artifact, uint32_t threads) {
+Result<std::vector<Finding>> checkGolden(std::shared_ptr<const Artifact> artifact,
+                                         uint32_t threads) {
   auto segment = artifact->segment(SegmentKind::Golden);
   if (segment.empty())
-    return Status(Code::Unsupported, "the artifact has no golden answers to compare with; compile the "
-                                     "model again");
+    return Status(Code::Unsupported,
+                  "the artifact has no golden answers to compare with; compile the "
+                  "model again");
   AXIOM_ASSIGN_OR_RETURN(Golden golden, readGolden(segment));
   std::vector<Finding> findings;
   compareParts(golden, *artifact, findings);
@@ -227,8 +236,9 @@ Result<std::vector<Finding>> checkGolden(std::shared_ptr<const Artifact> artifac
     const GoldenPrompt &now = ran[i], &then = golden.prompts[i];
     std::string name = format("prompt %zu", i + 1);
     if (now.layers.size() != then.layers.size()) {
-      findings.push_back({name, false, format("has %zu layers, was compiled with %zu",
-                                              now.layers.size(), then.layers.size())});
+      findings.push_back(
+          {name, false,
+           format("has %zu layers, was compiled with %zu", now.layers.size(), then.layers.size())});
       continue;
     }
     size_t layer = 0;
@@ -239,10 +249,11 @@ Result<std::vector<Finding>> checkGolden(std::shared_ptr<const Artifact> artifac
                           "is " + shortHex(now.layers[layer]) + ", was compiled as " +
                               shortHex(then.layers[layer])});
     else
-      findings.push_back({name + ", logits", now.logits == then.logits,
-                          now.logits == then.logits
-                              ? ""
-                              : "are " + shortHex(now.logits) + ", were compiled as " + shortHex(then.logits)});
+      findings.push_back(
+          {name + ", logits", now.logits == then.logits,
+           now.logits == then.logits
+               ? ""
+               : "are " + shortHex(now.logits) + ", were compiled as " + shortHex(then.logits)});
   }
   return findings;
 }

@@ -1,10 +1,11 @@
 // Golden answers: what an artifact must compute and contain, stored in it by axiomc and replayed by
 // axiom-check on any machine. Digests are SHA-256.
 //
-// The golden segment, little endian: u32 magic, u32 version; u32 count and that many parts {u8 kind,
-// string name, digest}; u32 count and that many prompts {u32 count, i32 tokens, u32 layers, that many
-// digests of the hidden state after each layer, digest of the logits}. A hidden state is digested as
-// [tokens][hidden] f32, logits as [tokens][vocab] f32, padding left out; one step computes the prompt.
+// The golden segment, little endian: u32 magic, u32 version; u32 count and that many parts {u8
+// kind, string name, digest}; u32 count and that many prompts {u32 count, i32 tokens, u32 layers,
+// that many digests of the hidden state after each layer, digest of the logits}. A hidden state is
+// digested as [tokens][hidden] f32, logits as [tokens][vocab] f32, padding left out; one step
+// computes the prompt.
 #ifndef AXIOM_RUNTIME_ENGINE_GOLDEN_H
 #define AXIOM_RUNTIME_ENGINE_GOLDEN_H
 
@@ -55,14 +56,16 @@ Status runPrompts(std::shared_ptr<const Artifact> artifact, uint32_t threads,
 
 /// What one comparison said.
 struct Finding {
-  std::string name;   ///< "tensor model.norm.weight", "prompt 1, layer 3"
+  std::string name; ///< "tensor model.norm.weight", "prompt 1, layer 3"
   bool same = true;
   std::string detail; ///< what differs
 };
 
-/// Compares an artifact with its golden segment: every part, then, if the kernels are as compiled, every
-/// prompt. Of a prompt only the first layer that differs is named: what follows from it differs too.
-Result<std::vector<Finding>> checkGolden(std::shared_ptr<const Artifact> artifact, uint32_t threads);
+/// Compares an artifact with its golden segment: every part, then, if the kernels are as compiled,
+/// every prompt. Of a prompt only the first layer that differs is named: what follows from it
+/// differs too.
+Result<std::vector<Finding>> checkGolden(std::shared_ptr<const Artifact> artifact,
+                                         uint32_t threads);
 
 } // namespace axiom::engine
 

@@ -1,5 +1,5 @@
-// Philox 4x32-10 (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as 1, 2, 3", 2011): a
-// counter-based generator. The same key and counter give the same number, whoever else is served.
+// Philox 4x32-10 (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as 1, 2, 3", 2011):
+// a counter-based generator. The same key and counter give the same number, whoever else is served.
 #ifndef AXIOM_RUNTIME_ENGINE_PHILOX_H
 #define AXIOM_RUNTIME_ENGINE_PHILOX_H
 

@@ -17,11 +17,11 @@ namespace axiom::engine {
 using RequestId = uint64_t;
 
 enum class Finish : uint32_t {
-  None = 0,      ///< the sample goes on
-  Stop = 1,      ///< a stop token or stop string
-  Length = 2,    ///< max tokens
+  None = 0,   ///< the sample goes on
+  Stop = 1,   ///< a stop token or stop string
+  Length = 2, ///< max tokens
   Cancelled = 3,
-  Error = 4,     ///< Event::status says why
+  Error = 4, ///< Event::status says why
 };
 
 /// One row of logits: of sample `sample`, for the token after `position`. Called on the engine's
@@ -42,7 +42,8 @@ struct RequestSpec {
   uint32_t numSamples = 1;
   bool generate = true; ///< false: compute the prompt for its logits only
   RowSink rows;         ///< may be empty
-  uint32_t rowsFrom = kNoRows; ///< prompt positions from here on go to `rows`; generated ones always
+  uint32_t rowsFrom =
+      kNoRows; ///< prompt positions from here on go to `rows`; generated ones always
 };
 
 struct Event {
@@ -52,10 +53,10 @@ struct Event {
   std::string text;   ///< what became certain; whole UTF-8 characters
   float logprob = 0;
   std::vector<TokenLogprob> top;
-  Finish finish = Finish::None; ///< the last event of the sample says why it ended
-  bool last = false;            ///< the last event of the request
-  std::string stop;             ///< the stop string that ended it
-  Status status;                ///< with Finish::Error
+  Finish finish = Finish::None;                ///< the last event of the sample says why it ended
+  bool last = false;                           ///< the last event of the request
+  std::string stop;                            ///< the stop string that ended it
+  Status status;                               ///< with Finish::Error
   uint32_t promptTokens = 0, outputTokens = 0; ///< of the sample so far
 };
 
@@ -66,12 +67,12 @@ using EventSink = std::function<void(const Event &)>;
 struct Stats {
   uint32_t queued = 0, running = 0; ///< sequences
   uint64_t requests = 0, finished = 0, failed = 0;
-  uint64_t promptTokens = 0;    ///< computed for the first time
+  uint64_t promptTokens = 0;     ///< computed for the first time
   uint64_t recomputedTokens = 0; ///< computed again after a preemption
   uint64_t outputTokens = 0;
   uint64_t steps = 0;
-  uint64_t mixedSteps = 0;    ///< held tokens of several sequences
-  uint64_t splitPrompts = 0;  ///< prompts that took more than one step
+  uint64_t mixedSteps = 0;   ///< held tokens of several sequences
+  uint64_t splitPrompts = 0; ///< prompts that took more than one step
   uint64_t preemptions = 0;
   uint32_t blocksUsed = 0, blocksTotal = 0;
 };

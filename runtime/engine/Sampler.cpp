@@ -16,7 +16,8 @@ constexpr double kWeightOne = 1073741824.0; // 2^30
 constexpr double kNoWeight = -20.8;
 
 Status bad(const char *name, double value, const char *bounds) {
-  return {Code::InvalidArgument, format("%s = %g is out of range: it must be %s", name, value, bounds)};
+  return {Code::InvalidArgument,
+          format("%s = %g is out of range: it must be %s", name, value, bounds)};
 }
 
 int32_t largest(std::span<const float> logits) {
@@ -46,8 +47,8 @@ Status checkSampling(const SamplingParams &p, uint32_t vocab) {
     return bad("logprobs", p.numLogprobs, "at most 128");
   for (auto &[token, bias] : p.logitBias) {
     if (token < 0 || static_cast<uint32_t>(token) >= vocab)
-      return {Code::InvalidArgument, format("logit_bias names token %d, but the model has %u tokens",
-                                            token, vocab)};
+      return {Code::InvalidArgument,
+              format("logit_bias names token %d, but the model has %u tokens", token, vocab)};
     if (!(std::abs(bias) <= 1000.0f))
       return bad("logit_bias", bias, "-1000 to 1000");
   }
@@ -93,8 +94,8 @@ Result<Choice> Sampler::sample(const SamplingParams &params, const SampleInput &
   }
 
   if (params.wantLogprob || params.numLogprobs > 0)
-    choice.logprob = static_cast<float>(
-        logProbability(stats, input.logits[static_cast<size_t>(choice.token)]));
+    choice.logprob =
+        static_cast<float>(logProbability(stats, input.logits[static_cast<size_t>(choice.token)]));
   if (params.numLogprobs > 0) {
     candidates_.clear();
     for (size_t i = 0; i < input.logits.size(); ++i)

@@ -27,10 +27,10 @@
 namespace axiom::engine {
 
 struct SamplingParams {
-  float temperature = 1.0f; ///< 0 = greedy
-  uint32_t topK = 0;        ///< 0 = off
-  float topP = 1.0f;        ///< 1 = off
-  float minP = 0.0f;        ///< 0 = off
+  float temperature = 1.0f;       ///< 0 = greedy
+  uint32_t topK = 0;              ///< 0 = off
+  float topP = 1.0f;              ///< 1 = off
+  float minP = 0.0f;              ///< 0 = off
   float repetitionPenalty = 1.0f; ///< 1 = off
   float presencePenalty = 0.0f, frequencyPenalty = 0.0f;
   std::vector<std::pair<int32_t, float>> logitBias;
@@ -75,10 +75,10 @@ struct Choice {
 struct SampleInput {
   std::span<const float> logits; ///< [vocab]
   std::span<const AxmTile> tiles;
-  std::span<const int32_t> excluded; ///< ids that may not be chosen
+  std::span<const int32_t> excluded;     ///< ids that may not be chosen
   const TokenHistory *history = nullptr; ///< needed when a penalty is on
-  uint32_t sample = 0;   ///< index among the request's samples
-  uint32_t position = 0; ///< of the token to be chosen
+  uint32_t sample = 0;                   ///< index among the request's samples
+  uint32_t position = 0;                 ///< of the token to be chosen
 };
 
 class Sampler {

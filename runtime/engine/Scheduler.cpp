@@ -17,10 +17,10 @@ uint32_t Scheduler::Sequence::firstRow(uint32_t from) const {
 struct Scheduler::Draft {
   struct Entry {
     Sequence *sequence;
-    uint32_t held;       ///< blocks
-    uint32_t take = 0;   ///< tokens of this step
-    bool out = false;    ///< preempted, or not admitted after all
-    bool fresh = false;  ///< admitted by this plan
+    uint32_t held;      ///< blocks
+    uint32_t take = 0;  ///< tokens of this step
+    bool out = false;   ///< preempted, or not admitted after all
+    bool fresh = false; ///< admitted by this plan
 
     uint32_t next() const { return sequence->computed + take; }
     uint32_t rows() const {
@@ -81,11 +81,12 @@ Scheduler::Scheduler(SchedulerLimits limits, uint32_t numBlocks)
 Status Scheduler::add(SequenceId id, SequenceSpec spec) {
   assert(spec.length >= 1 && spec.limit >= spec.length && !sequences_.count(id));
   if (blocksFor(spec.limit) > pool_.capacity())
-    return {Code::Resource,
-            format("the request needs up to %u positions = %u KV blocks, but the engine has %u "
-                   "blocks (%llu positions): ask for fewer tokens or give the engine more KV memory",
-                   spec.limit, blocksFor(spec.limit), pool_.capacity(),
-                   static_cast<unsigned long long>(pool_.capacity()) * AXM_KV_BLOCK)};
+    return {
+        Code::Resource,
+        format("the request needs up to %u positions = %u KV blocks, but the engine has %u "
+               "blocks (%llu positions): ask for fewer tokens or give the engine more KV memory",
+               spec.limit, blocksFor(spec.limit), pool_.capacity(),
+               static_cast<unsigned long long>(pool_.capacity()) * AXM_KV_BLOCK)};
   auto sequence = std::make_unique<Sequence>();
   sequence->id = id;
   sequence->arrival = nextArrival_++;
@@ -121,8 +122,8 @@ StepPlan Scheduler::plan() const {
     if (!draft.entries[i].out && draft.entries[i].sequence->remaining() == 1)
       draft.extend(i, 1);
 
-  // Admission counts the blocks of all known tokens and one more, so that the prompts admitted can be
-  // computed; only growth beyond that preempts. Not in a step that preempts: that would thrash.
+  // Admission counts the blocks of all known tokens and one more, so that the prompts admitted can
+  // be computed; only growth beyond that preempts. Not in a step that preempts: that would thrash.
   if (!draft.evicted) {
     uint64_t promised = 0;
     auto claim = [](const Sequence &s) {
@@ -139,9 +140,8 @@ StepPlan Scheduler::plan() const {
       draft.entries.back().fresh = true;
     }
     // A preempted sequence that comes back may be older than some that run.
-    std::sort(draft.entries.begin(), draft.entries.end(), [](auto &a, auto &b) {
-      return a.sequence->arrival < b.sequence->arrival;
-    });
+    std::sort(draft.entries.begin(), draft.entries.end(),
+              [](auto &a, auto &b) { return a.sequence->arrival < b.sequence->arrival; });
   }
 
   std::vector<size_t> prompts;

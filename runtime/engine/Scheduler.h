@@ -7,13 +7,14 @@
 //   commit(plan)    the step has run: positions count as computed
 //   rollback(plan)  the step failed: the blocks taken for it go back
 //
-// Rules. Sequences that wait for one more token (decode) come first, oldest first; what is left of the
-// token budget goes to prompts in turns of kPrefillTurn tokens, least recently served first, so that a
-// long prompt never holds up a short one. Waiting sequences are admitted strictly in order of arrival,
-// when their known tokens fit beside those of all running ones. When blocks run out, the youngest
-// running sequence gives all of its blocks back, waits in its old place, and is recomputed later; a
-// sequence never preempts an older one. The oldest running sequence can therefore always go on, and
-// since add() refuses what the whole pool cannot hold, every sequence ends.
+// Rules. Sequences that wait for one more token (decode) come first, oldest first; what is left of
+// the token budget goes to prompts in turns of kPrefillTurn tokens, least recently served first, so
+// that a long prompt never holds up a short one. Waiting sequences are admitted strictly in order
+// of arrival, when their known tokens fit beside those of all running ones. When blocks run out,
+// the youngest running sequence gives all of its blocks back, waits in its old place, and is
+// recomputed later; a sequence never preempts an older one. The oldest running sequence can
+// therefore always go on, and since add() refuses what the whole pool cannot hold, every sequence
+// ends.
 #ifndef AXIOM_RUNTIME_ENGINE_SCHEDULER_H
 #define AXIOM_RUNTIME_ENGINE_SCHEDULER_H
 
@@ -42,10 +43,10 @@ inline constexpr uint32_t kPrefillTurn = AXM_KV_BLOCK;
 inline constexpr uint32_t kNoRows = UINT32_MAX;
 
 struct SequenceSpec {
-  uint32_t length = 0;  ///< known tokens, at least 1
-  uint32_t limit = 0;   ///< KV positions that it can ever need, at least `length`
+  uint32_t length = 0;         ///< known tokens, at least 1
+  uint32_t limit = 0;          ///< KV positions that it can ever need, at least `length`
   uint32_t rowsFrom = kNoRows; ///< positions from here on need a row of logits
-  bool samples = true;  ///< the last known position needs a row: the next token comes from it
+  bool samples = true; ///< the last known position needs a row: the next token comes from it
 };
 
 /// Positions [start, start + count) of one sequence; those from firstRow on need a row of logits.

@@ -18,9 +18,10 @@ uint64_t rowBytes(const ModelConfig &config, uint32_t rows) {
 } // namespace
 
 std::string MemoryPlan::text() const {
-  return format("weights %s + KV %s (%llu positions) + workspace %s = %s", formatBytes(weights).c_str(),
-                formatBytes(kv).c_str(), static_cast<unsigned long long>(kvPositions),
-                formatBytes(workspace).c_str(), formatBytes(total()).c_str());
+  return format("weights %s + KV %s (%llu positions) + workspace %s = %s",
+                formatBytes(weights).c_str(), formatBytes(kv).c_str(),
+                static_cast<unsigned long long>(kvPositions), formatBytes(workspace).c_str(),
+                formatBytes(total()).c_str());
 }
 
 Result<MemoryPlan> planMemory(const Artifact &artifact, const EngineSettings &settings) {
@@ -77,7 +78,8 @@ createEngine(std::shared_ptr<const Artifact> artifact, const EngineSettings &set
                                 static_cast<unsigned long long>(plan.largestPositions))
                              .c_str()
                        : "fewer tokens a step or a smaller model are needed")};
-  AXIOM_ASSIGN_OR_RETURN(std::unique_ptr<Executor> executor, Executor::create(artifact, plan.executor));
+  AXIOM_ASSIGN_OR_RETURN(std::unique_ptr<Executor> executor,
+                         Executor::create(artifact, plan.executor));
   const ModelConfig &config = artifact->config();
   ModelInfo info;
   info.vocab = config.vocab;
@@ -91,7 +93,8 @@ createEngine(std::shared_ptr<const Artifact> artifact, const EngineSettings &set
   options.limits = plan.limits;
   options.numBlocks = plan.executor.numBlocks;
   options.maxRequests = settings.maxRequests;
-  return Engine::create(std::move(info), options, std::make_unique<ExecutorRunner>(std::move(executor)));
+  return Engine::create(std::move(info), options,
+                        std::make_unique<ExecutorRunner>(std::move(executor)));
 }
 
 } // namespace axiom::engine

@@ -11,15 +11,16 @@
 namespace axiom::engine {
 
 struct EngineSettings {
-  uint32_t threads = 0;            ///< 0: usable cores
+  uint32_t threads = 0; ///< 0: usable cores
   uint32_t maxBatchedTokens = 512;
   uint32_t maxSequences = 16;
-  uint32_t maxRows = 0;            ///< 0: maxSequences
-  uint64_t kvPositions = 0;        ///< 0: a context, or 512 a sequence if that is more; less if it must be
-  uint64_t memoryLimit = 0;        ///< bytes; 0: what the system has
+  uint32_t maxRows = 0;     ///< 0: maxSequences
+  uint64_t kvPositions = 0; ///< 0: a context, or 512 a sequence if that is more; less if it must be
+  uint64_t memoryLimit = 0; ///< bytes; 0: what the system has
   uint32_t maxRequests = 4096;
   bool oversubscribe = false;
-  bool weightsResident = false;    ///< already in private memory: not to be counted against what is free
+  bool weightsResident =
+      false; ///< already in private memory: not to be counted against what is free
 };
 
 struct MemoryPlan {

@@ -1,5 +1,5 @@
-// What the engine needs from a device: run a step, clear a KV block. The CPU's executor behind it, or
-// a fake in tests.
+// What the engine needs from a device: run a step, clear a KV block. The CPU's executor behind it,
+// or a fake in tests.
 #ifndef AXIOM_RUNTIME_ENGINE_STEPRUNNER_H
 #define AXIOM_RUNTIME_ENGINE_STEPRUNNER_H
 

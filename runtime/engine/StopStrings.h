@@ -1,6 +1,6 @@
-// Finds stop strings in text that arrives in pieces, and holds back what could still become one. The
-// result does not depend on how the text is cut into pieces: the stop string that is complete first
-// ends the text (of several that end there, the longest).
+// Finds stop strings in text that arrives in pieces, and holds back what could still become one.
+// The result does not depend on how the text is cut into pieces: the stop string that is complete
+// first ends the text (of several that end there, the longest).
 #ifndef AXIOM_RUNTIME_ENGINE_STOPSTRINGS_H
 #define AXIOM_RUNTIME_ENGINE_STOPSTRINGS_H
 

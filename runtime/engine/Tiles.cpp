@@ -16,7 +16,8 @@ float contractExp(float x) {
   float r = std::fma(n, -0x1.62e430p-1f, x1);
   r = std::fma(n, 0x1.05c610p-29f, r);
   float p = 0x1.a01a02p-13f;
-  for (float c : {0x1.6c16c2p-10f, 0x1.111112p-7f, 0x1.555556p-5f, 0x1.555556p-3f, 0.5f, 1.0f, 1.0f})
+  for (float c :
+       {0x1.6c16c2p-10f, 0x1.111112p-7f, 0x1.555556p-5f, 0x1.555556p-3f, 0.5f, 1.0f, 1.0f})
     p = std::fma(p, r, c);
   uint32_t shift = std::bit_cast<uint32_t>(t) - std::bit_cast<uint32_t>(magic);
   float y = std::bit_cast<float>(std::bit_cast<uint32_t>(p) + (shift << 23));
@@ -39,8 +40,8 @@ RowStats joinTiles(std::span<const AxmTile> tiles) {
     float max = tile.max > row.max ? tile.max : row.max;
     if (tile.max > row.max) // a tie keeps the earlier tile: the lower id
       row.argmax = tile.argmax;
-    row.sumExp = std::fma(row.sumExp, contractExp(row.max - max),
-                          tile.sumExp * contractExp(tile.max - max));
+    row.sumExp =
+        std::fma(row.sumExp, contractExp(row.max - max), tile.sumExp * contractExp(tile.max - max));
     row.max = max;
   }
   return row;

@@ -1,5 +1,6 @@
-// The pool of KV blocks, as numbers only: which block ids are free and how many owners each other one
-// has. The memory behind an id belongs to the device. Not thread-safe: one owner, the scheduler.
+// The pool of KV blocks, as numbers only: which block ids are free and how many owners each other
+// one has. The memory behind an id belongs to the device. Not thread-safe: one owner, the
+// scheduler.
 #ifndef AXIOM_RUNTIME_KV_BLOCKPOOL_H
 #define AXIOM_RUNTIME_KV_BLOCKPOOL_H
 

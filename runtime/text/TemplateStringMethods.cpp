@@ -100,18 +100,19 @@ std::vector<Value> splitSpace(Interp &in, const MarkedText &text, int64_t limit,
   std::vector<TextSpan> words;
   const std::string &s = text.bytes();
   in.budget().step(s.size() / 16);
-  std::optional<size_t> start;
+  constexpr size_t kNone = SIZE_MAX;
+  size_t start = kNone;
   for (size_t pos = 0, size; pos < s.size(); pos += size) {
     bool space = isPythonSpace(decodeUtf8(s, pos, size));
-    if (!space && !start)
+    if (!space && start == kNone)
       start = pos;
-    if (space && start) {
-      words.push_back({*start, pos});
-      start.reset();
+    if (space && start != kNone) {
+      words.push_back({start, pos});
+      start = kNone;
     }
   }
-  if (start)
-    words.push_back({*start, s.size()});
+  if (start != kNone)
+    words.push_back({start, s.size()});
   size_t keep = limit < 0 ? words.size() : static_cast<size_t>(limit);
   if (words.size() > keep) {
     // The rest stays one piece, up to the very end of the text on its side.

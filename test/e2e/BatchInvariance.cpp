@@ -1,9 +1,10 @@
 // The same bits whatever the batch: BatchInvariance MODEL.axm [mixes] [seed]
 //
 // Random mixes of requests (1 to 16 at once, random chunk sizes, 1 to 4 threads, much or little KV
-// memory so that some are preempted). Each row of logits that a request sees, and each token that it
-// gets, must equal bit for bit what the same request sees alone on one thread. Prints and asserts how
-// many steps held several sequences, how many prompts were split and how many sequences preempted.
+// memory so that some are preempted). Each row of logits that a request sees, and each token that
+// it gets, must equal bit for bit what the same request sees alone on one thread. Prints and
+// asserts how many steps held several sequences, how many prompts were split and how many sequences
+// preempted.
 #include "runtime/base/Sha256.h"
 #include "runtime/include/axiom/axiom.hpp"
 
@@ -150,11 +151,12 @@ int main(int argc, char **argv) {
     split += stats.split_prompts;
     preempted += stats.preemptions;
   }
-  std::printf("%u mixes: %llu rows of logits bit-equal; %llu steps, %llu with several sequences, %llu prompts "
+  std::printf("%u mixes: %llu rows of logits bit-equal; %llu steps, %llu with several sequences, "
+              "%llu prompts "
               "split, %llu sequences preempted\n",
-              mixes, static_cast<unsigned long long>(compared), static_cast<unsigned long long>(steps),
-              static_cast<unsigned long long>(mixed), static_cast<unsigned long long>(split),
-              static_cast<unsigned long long>(preempted));
+              mixes, static_cast<unsigned long long>(compared),
+              static_cast<unsigned long long>(steps), static_cast<unsigned long long>(mixed),
+              static_cast<unsigned long long>(split), static_cast<unsigned long long>(preempted));
   if (mixed < mixes || split < mixes / 4 || preempted < mixes / 10)
     die("too few mixed steps, split prompts or preemptions: the test shows nothing");
   return 0;

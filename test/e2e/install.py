@@ -26,7 +26,9 @@ def install(folder):
     hide = [f"-DCMAKE_DISABLE_FIND_PACKAGE_{name}=ON" for name in ("LLVM", "MLIR", "LLD", "GTest")]
     axiom.run("cmake", "-G", "Ninja", "-S", axiom.ROOT, "-B", build, "-DAXIOM_BUILD_COMPILER=OFF", "-DAXIOM_BUILD_TESTS=OFF",
               "-DCMAKE_CXX_COMPILER=g++", "-DCMAKE_C_COMPILER=gcc", *launcher(), *hide).ok()
-    axiom.run("ninja", "-C", build, "-j", os.environ.get("AXIOM_JOBS", str(len(os.sched_getaffinity(0)))), limit=1500).ok()
+    built = axiom.run("ninja", "-C", build, "-j", os.environ.get("AXIOM_JOBS", str(len(os.sched_getaffinity(0)))), limit=1500)
+    if built.status != 0:
+        raise axiom.Failed("the runtime does not build with g++\n" + built.out[-3000:])
     axiom.run("cmake", "--install", build, "--prefix", prefix).ok()
     return prefix
 

@@ -39,7 +39,8 @@ struct Row {
     return std::sqrt(sum / static_cast<double>(rates.size() - 1));
   }
   std::string test() const {
-    std::string name = numGen == 0 ? "pp" + std::to_string(numPrompt) : "tg" + std::to_string(numGen);
+    std::string name =
+        numGen == 0 ? "pp" + std::to_string(numPrompt) : "tg" + std::to_string(numGen);
     return numParallel > 1 ? name + " x" + std::to_string(numParallel) : name;
   }
 };
@@ -106,13 +107,15 @@ void print(const std::vector<Row> &rows, const Model &model, const Flags &flags)
                   static_cast<double>(info.num_weights) / 1e6, info.target, flags.model.threads,
                   row.test().c_str(), row.mean(), row.deviation());
     else
-      std::printf("%s{\"model\": %s, \"backend\": %s, \"model_size\": %llu, \"model_n_params\": %llu, "
-                  "\"n_threads\": %u, \"n_prompt\": %u, \"n_gen\": %u, \"n_parallel\": %u, "
-                  "\"avg_ts\": %.6f, \"stddev_ts\": %.6f}%s\n",
-                  i == 0 ? "[" : " ", tool::jsonText(name).c_str(), tool::jsonText(info.target).c_str(),
-                  static_cast<unsigned long long>(info.weight_bytes),
-                  static_cast<unsigned long long>(info.num_weights), flags.model.threads, row.numPrompt,
-                  row.numGen, row.numParallel, row.mean(), row.deviation(), i + 1 == rows.size() ? "]" : ",");
+      std::printf(
+          "%s{\"model\": %s, \"backend\": %s, \"model_size\": %llu, \"model_n_params\": %llu, "
+          "\"n_threads\": %u, \"n_prompt\": %u, \"n_gen\": %u, \"n_parallel\": %u, "
+          "\"avg_ts\": %.6f, \"stddev_ts\": %.6f}%s\n",
+          i == 0 ? "[" : " ", tool::jsonText(name).c_str(), tool::jsonText(info.target).c_str(),
+          static_cast<unsigned long long>(info.weight_bytes),
+          static_cast<unsigned long long>(info.num_weights), flags.model.threads, row.numPrompt,
+          row.numGen, row.numParallel, row.mean(), row.deviation(),
+          i + 1 == rows.size() ? "]" : ",");
   }
 }
 
@@ -140,7 +143,8 @@ int bench(Flags &flags) {
     options.maxSequences = row.numParallel;
     options.maxBatchedTokens = std::max(flags.batchedTokens, row.numParallel);
     // Whole blocks of 64 for each sequence.
-    options.kvPositions = row.numGen == 0 ? row.numPrompt : (row.numGen + 64ull) / 64 * 64 * row.numParallel;
+    options.kvPositions =
+        row.numGen == 0 ? row.numPrompt : (row.numGen + 64ull) / 64 * 64 * row.numParallel;
     options.memoryLimit = *limit;
     options.maxRequests = std::max(4096u, row.numParallel);
     options.manual = true;
@@ -172,16 +176,23 @@ int main(int argc, char **argv) {
   flags.model.threads = usableCores();
   flags.model.add(app);
   auto list = [](CLI::Option *option) { return option->delimiter(',')->type_name("N,N"); };
-  list(app.add_option("-p,--n-prompt", flags.prompts, "Prompt lengths to measure")->capture_default_str());
-  list(app.add_option("-n,--n-gen", flags.generate, "Numbers of tokens to generate, from one token")->capture_default_str());
-  list(app.add_option("--npl,--n-parallel", flags.parallel, "Sequences that generate at once (also -npl)")->capture_default_str());
-  app.add_option("-r,--repetitions", flags.repetitions, "Measured runs of each test")->capture_default_str()
+  list(app.add_option("-p,--n-prompt", flags.prompts, "Prompt lengths to measure")
+           ->capture_default_str());
+  list(app.add_option("-n,--n-gen", flags.generate, "Numbers of tokens to generate, from one token")
+           ->capture_default_str());
+  list(app.add_option("--npl,--n-parallel", flags.parallel,
+                      "Sequences that generate at once (also -npl)")
+           ->capture_default_str());
+  app.add_option("-r,--repetitions", flags.repetitions, "Measured runs of each test")
+      ->capture_default_str()
       ->check(CLI::Range(1u, 10000u))
       ->type_name("N");
-  app.add_option("--max-num-batched-tokens", flags.batchedTokens, "Tokens of a step")->capture_default_str()
+  app.add_option("--max-num-batched-tokens", flags.batchedTokens, "Tokens of a step")
+      ->capture_default_str()
       ->check(CLI::Range(1u, 65536u))
       ->type_name("N");
-  app.add_option("-o,--output", flags.output, "md or json")->capture_default_str()
+  app.add_option("-o,--output", flags.output, "md or json")
+      ->capture_default_str()
       ->check(CLI::IsMember({"md", "json"}))
       ->type_name("FORMAT");
   app.add_flag("--no-warmup", flags.noWarmup, "Measure the first run too");

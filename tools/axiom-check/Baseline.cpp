@@ -33,14 +33,17 @@ Result<std::string> baselineText(const Artifact &artifact) {
   std::string out = "{\n";
   for (size_t i = 0; i < numbers.size(); ++i)
     out += format("  \"%s\": %llu%s\n", numbers[i].first.c_str(),
-                  static_cast<unsigned long long>(numbers[i].second), i + 1 < numbers.size() ? "," : "");
+                  static_cast<unsigned long long>(numbers[i].second),
+                  i + 1 < numbers.size() ? "," : "");
   return out + "}\n";
 }
 
-Result<std::vector<Finding>> compareBaseline(const Artifact &artifact, const std::string &text, double tolerance) {
+Result<std::vector<Finding>> compareBaseline(const Artifact &artifact, const std::string &text,
+                                             double tolerance) {
   AXIOM_ASSIGN_OR_RETURN(Value baseline, parseJson(text));
   if (!baseline.isDict())
-    return Status(Code::InvalidArgument, "the baseline is no JSON object: write one with --write-baseline");
+    return Status(Code::InvalidArgument,
+                  "the baseline is no JSON object: write one with --write-baseline");
   AXIOM_ASSIGN_OR_RETURN(auto numbers, measure(artifact));
   std::vector<Finding> findings;
   for (auto &[name, now] : numbers) {
@@ -52,12 +55,14 @@ Result<std::vector<Finding>> compareBaseline(const Artifact &artifact, const std
     double bound = entry->asDouble() * (1.0 + tolerance / 100.0);
     Finding finding{"baseline " + name, static_cast<double>(now) <= bound, ""};
     if (!finding.same)
-      finding.detail = format("is %llu, the baseline allows %.0f", static_cast<unsigned long long>(now), bound);
+      finding.detail =
+          format("is %llu, the baseline allows %.0f", static_cast<unsigned long long>(now), bound);
     findings.push_back(std::move(finding));
   }
   if (findings.empty())
-    return Status(Code::InvalidArgument, "the baseline holds none of the numbers that are compared: write "
-                                         "one with --write-baseline");
+    return Status(Code::InvalidArgument,
+                  "the baseline holds none of the numbers that are compared: write "
+                  "one with --write-baseline");
   return findings;
 }
 

@@ -20,9 +20,10 @@ bool allSame(const std::vector<Finding> &findings);
 
 /// Size and memory of an artifact, as --write-baseline stores them: a JSON object of byte counts.
 Result<std::string> baselineText(const Artifact &artifact);
-/// Every number of the baseline against what the artifact has; more than `tolerance` percent above it
-/// is a difference.
-Result<std::vector<Finding>> compareBaseline(const Artifact &artifact, const std::string &text, double tolerance);
+/// Every number of the baseline against what the artifact has; more than `tolerance` percent above
+/// it is a difference.
+Result<std::vector<Finding>> compareBaseline(const Artifact &artifact, const std::string &text,
+                                             double tolerance);
 
 /// What differs between two artifacts: configuration, plan, segments, tensors, kernels.
 Result<std::vector<Finding>> diffArtifacts(const Artifact &a, const Artifact &b);

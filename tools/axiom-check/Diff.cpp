@@ -32,7 +32,9 @@ private:
       out += (out.empty() ? "" : ",") + std::to_string(v);
     return out;
   }
-  static std::string shortHex(const Sha256Digest &digest) { return sha256Hex(digest).substr(0, 12); }
+  static std::string shortHex(const Sha256Digest &digest) {
+    return sha256Hex(digest).substr(0, 12);
+  }
 
   void config() {
     const ModelConfig &a = a_.config(), &b = b_.config();
@@ -57,7 +59,8 @@ private:
         out += (out.empty() ? "" : " ") + o;
       return out;
     };
-    text("options", joined(a_.metadata().provenance.options), joined(b_.metadata().provenance.options));
+    text("options", joined(a_.metadata().provenance.options),
+         joined(b_.metadata().provenance.options));
   }
 
   /// The tasks of each phase by name, with how often they repeat.
@@ -147,7 +150,8 @@ private:
       names.insert(name);
     for (const std::string &name : names) {
       auto inA = a.find(name), inB = b.find(name);
-      text(prefix + name, inA == a.end() ? "absent" : inA->second, inB == b.end() ? "absent" : inB->second);
+      text(prefix + name, inA == a.end() ? "absent" : inA->second,
+           inB == b.end() ? "absent" : inB->second);
     }
   }
 

@@ -19,19 +19,29 @@ struct Flags {
 
 axiom_status toApi(Code code) {
   switch (code) {
-  case Code::Ok: return AXIOM_OK;
-  case Code::InvalidArgument: return AXIOM_INVALID_ARGUMENT;
-  case Code::BadInput: return AXIOM_BAD_INPUT;
-  case Code::Unsupported: return AXIOM_UNSUPPORTED;
-  case Code::Resource: return AXIOM_RESOURCE;
-  case Code::NotFound: return AXIOM_NOT_FOUND;
-  case Code::Cancelled: return AXIOM_CANCELLED;
-  case Code::Internal: return AXIOM_INTERNAL;
+  case Code::Ok:
+    return AXIOM_OK;
+  case Code::InvalidArgument:
+    return AXIOM_INVALID_ARGUMENT;
+  case Code::BadInput:
+    return AXIOM_BAD_INPUT;
+  case Code::Unsupported:
+    return AXIOM_UNSUPPORTED;
+  case Code::Resource:
+    return AXIOM_RESOURCE;
+  case Code::NotFound:
+    return AXIOM_NOT_FOUND;
+  case Code::Cancelled:
+    return AXIOM_CANCELLED;
+  case Code::Internal:
+    return AXIOM_INTERNAL;
   }
   return AXIOM_INTERNAL;
 }
 
-int fail(const Status &status) { return tool::fail(kTool, {toApi(status.code()), status.message()}); }
+int fail(const Status &status) {
+  return tool::fail(kTool, {toApi(status.code()), status.message()});
+}
 
 int check(const Flags &flags) {
   OpenOptions open;
@@ -86,11 +96,14 @@ int main(int argc, char **argv) {
   check::Flags flags;
   CLI::App app("Replays the golden answers in a compiled model and names what differs (exit 1)");
   app.add_option("model", flags.path, "The compiled model (model.axm)")->type_name("MODEL");
-  app.add_option("--baseline", flags.baseline, "Also compare sizes and memory with this file")->type_name("FILE");
-  app.add_option("--tolerance", flags.tolerance, "Percent that a size may be above the baseline")->capture_default_str()
+  app.add_option("--baseline", flags.baseline, "Also compare sizes and memory with this file")
+      ->type_name("FILE");
+  app.add_option("--tolerance", flags.tolerance, "Percent that a size may be above the baseline")
+      ->capture_default_str()
       ->check(CLI::Range(0.0, 1000.0))
       ->type_name("PERCENT");
-  app.add_option("--write-baseline", flags.writeBaseline, "Write sizes and memory to this file")->type_name("FILE");
+  app.add_option("--write-baseline", flags.writeBaseline, "Write sizes and memory to this file")
+      ->type_name("FILE");
   app.add_option("--junit", flags.junit, "Write the result as JUnit XML")->type_name("FILE");
   app.add_option("-t,--threads", flags.threads, "Threads (default: usable cores)")->type_name("N");
   app.add_option("--isa", flags.isa, "Check the code for this ISA level")->type_name("LEVEL");
@@ -104,7 +117,8 @@ int main(int argc, char **argv) {
     if (diff->parsed())
       return check::diff(flags);
     if (flags.path.empty())
-      return tool::fail(check::kTool, {AXIOM_INVALID_ARGUMENT, "no model is given: axiom-check MODEL"});
+      return tool::fail(check::kTool,
+                        {AXIOM_INVALID_ARGUMENT, "no model is given: axiom-check MODEL"});
     return check::check(flags);
   });
 }

@@ -50,7 +50,8 @@ std::string reportTable(const std::vector<Finding> &findings, bool all) {
       continue;
     std::string name = printable(f.name);
     name.resize(std::max(name.size(), width), ' ');
-    out += (f.same ? "same    " : "DIFFERS ") + name + (f.detail.empty() ? "" : "  " + printable(f.detail)) + "\n";
+    out += (f.same ? "same    " : "DIFFERS ") + name +
+           (f.detail.empty() ? "" : "  " + printable(f.detail)) + "\n";
   }
   return out + format("%zu compared, %zu differ\n", findings.size(), different);
 }

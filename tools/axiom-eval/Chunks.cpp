@@ -7,11 +7,13 @@
 
 namespace axiom::eval {
 
-Expected<Chunks> makeChunks(const Model &model, const std::string &text, uint32_t context, uint32_t limit) {
+Expected<Chunks> makeChunks(const Model &model, const std::string &text, uint32_t context,
+                            uint32_t limit) {
   axiom_model_info info = model.info();
   if (context < 4 || context > info.max_context)
     return Error{AXIOM_INVALID_ARGUMENT, "--context " + std::to_string(context) + ": 4 to " +
-                                             std::to_string(info.max_context) + " are possible with this model"};
+                                             std::to_string(info.max_context) +
+                                             " are possible with this model"};
   auto tokens = model.tokenize(text, tool::kPromptFlags);
   auto plain = model.tokenize("a", AXIOM_TOKENIZE_PARSE_SPECIAL);
   auto special = model.tokenize("a", tool::kPromptFlags);
@@ -24,7 +26,8 @@ Expected<Chunks> makeChunks(const Model &model, const std::string &text, uint32_
   size_t count = tokens->size() / context;
   if (count == 0)
     return Error{AXIOM_INVALID_ARGUMENT, "the text has " + std::to_string(tokens->size()) +
-                                             " tokens, less than one chunk of " + std::to_string(context) +
+                                             " tokens, less than one chunk of " +
+                                             std::to_string(context) +
                                              ": give a longer text or a smaller --context"};
   if (limit > 0)
     count = std::min<size_t>(count, limit);

@@ -1,6 +1,6 @@
-// llama.cpp's way of measuring perplexity: the text is tokenized once and cut into chunks of `context`
-// tokens; each chunk is computed on its own, its first token replaced by BOS if the tokenizer adds one;
-// the tokens after the first context / 2 + 1 are scored.
+// llama.cpp's way of measuring perplexity: the text is tokenized once and cut into chunks of
+// `context` tokens; each chunk is computed on its own, its first token replaced by BOS if the
+// tokenizer adds one; the tokens after the first context / 2 + 1 are scored.
 #ifndef AXIOM_TOOLS_AXIOM_EVAL_CHUNKS_H
 #define AXIOM_TOOLS_AXIOM_EVAL_CHUNKS_H
 
@@ -22,7 +22,8 @@ struct Chunks {
 };
 
 /// `limit` chunks at most, 0 = all. Fails when the text is shorter than one.
-Expected<Chunks> makeChunks(const Model &model, const std::string &text, uint32_t context, uint32_t limit);
+Expected<Chunks> makeChunks(const Model &model, const std::string &text, uint32_t context,
+                            uint32_t limit);
 
 /// An engine for one chunk at a time.
 EngineOptions chunkEngine(uint32_t context, uint32_t threads, uint64_t memoryLimit);

@@ -29,7 +29,8 @@ Expected<Subject> openSubject(const std::string &path, const CompareFlags &flags
   Expected<Model> model = Model::open(path, load);
   if (!model)
     return model.error();
-  uint32_t positions = std::max(flags.context, std::min(kPrefillTokens + 64, model->info().max_context));
+  uint32_t positions =
+      std::max(flags.context, std::min(kPrefillTokens + 64, model->info().max_context));
   EngineOptions options = chunkEngine(positions, flags.threads, 0);
   Expected<Engine> engine = Engine::create(*model, options);
   if (!engine)
@@ -41,8 +42,9 @@ Expected<Subject> openSubject(const std::string &path, const CompareFlags &flags
 std::optional<Error> measureSpeed(Subject &subject, const std::vector<int32_t> &tokens) {
   using Clock = std::chrono::steady_clock;
   uint32_t context = subject.model.info().max_context;
-  std::vector<int32_t> prompt(tokens.begin(), tokens.begin() + static_cast<ptrdiff_t>(std::min<size_t>(
-                                                                   tokens.size(), kPrefillTokens)));
+  std::vector<int32_t> prompt(
+      tokens.begin(),
+      tokens.begin() + static_cast<ptrdiff_t>(std::min<size_t>(tokens.size(), kPrefillTokens)));
   for (int round = 0; round < 2; ++round) {
     auto start = Clock::now();
     auto last = static_cast<uint32_t>(prompt.size() - 1);
@@ -62,10 +64,11 @@ std::optional<Error> measureSpeed(Subject &subject, const std::vector<int32_t> &
   return std::nullopt;
 }
 
-/// Runs one chunk and compares its scored rows with the reference's (empty for the reference itself,
-/// which fills them).
-std::optional<Error> scoreChunk(Subject &subject, const Chunks &chunks, const std::vector<int32_t> &tokens,
-                                std::vector<float> &reference, bool isReference) {
+/// Runs one chunk and compares its scored rows with the reference's (empty for the reference
+/// itself, which fills them).
+std::optional<Error> scoreChunk(Subject &subject, const Chunks &chunks,
+                                const std::vector<int32_t> &tokens, std::vector<float> &reference,
+                                bool isReference) {
   uint32_t first = chunks.firstScored();
   return subject.engine.forward(tokens, first, [&](uint32_t position, std::span<const float> row) {
     if (position + 1 >= tokens.size())
@@ -77,7 +80,8 @@ std::optional<Error> scoreChunk(Subject &subject, const Chunks &chunks, const st
       reference.insert(reference.end(), row.begin(), row.end());
       return;
     }
-    std::span<const float> ref(reference.data() + size_t(position - first) * row.size(), row.size());
+    std::span<const float> ref(reference.data() + size_t(position - first) * row.size(),
+                               row.size());
     RowSum refSum = rowSum(ref);
     double divergence = 0;
     for (size_t i = 0; i < row.size(); ++i) {
@@ -86,7 +90,9 @@ std::optional<Error> scoreChunk(Subject &subject, const Chunks &chunks, const st
       divergence += std::exp(logP) * (logP - logQ);
     }
     subject.divergence.push_back(divergence);
-    auto top = [](std::span<const float> l) { return std::max_element(l.begin(), l.end()) - l.begin(); };
+    auto top = [](std::span<const float> l) {
+      return std::max_element(l.begin(), l.end()) - l.begin();
+    };
     subject.sameTop += top(row) == top(ref);
   });
 }
@@ -144,12 +150,14 @@ void print(const std::vector<Subject> &subjects, double referencePpl, const std:
       }
       std::printf(format == "md" ? "%s |\n%s |\n" : "%s\n", head.c_str(), rule.c_str());
     }
-    std::string line = json             ? (i == 0 ? "[{\"model\": " : " {\"model\": ") + tool::jsonText(subjects[i].path)
-                       : format == "md" ? "| " + subjects[i].path
-                                        : csvText(subjects[i].path);
+    std::string line =
+        json ? (i == 0 ? "[{\"model\": " : " {\"model\": ") + tool::jsonText(subjects[i].path)
+        : format == "md" ? "| " + subjects[i].path
+                         : csvText(subjects[i].path);
     for (auto &c : columns) {
       char value[64];
-      std::snprintf(value, sizeof value, "%.*f", json ? std::max(c.digits, 0) + (c.digits ? 4 : 0) : c.digits, c.value);
+      std::snprintf(value, sizeof value, "%.*f",
+                    json ? std::max(c.digits, 0) + (c.digits ? 4 : 0) : c.digits, c.value);
       line += json ? std::string(", \"") + c.key + "\": " + value : separator + value;
     }
     line += json ? (i + 1 == subjects.size() ? "}]" : "},") : format == "md" ? " |" : "";
@@ -176,9 +184,10 @@ int runCompare(CompareFlags &flags) {
       return tool::fail(kTool, subject.error());
     uint32_t vocab = subject->model.info().vocab, expected = reference->model.info().vocab;
     if (vocab != expected)
-      return tool::fail(kTool, {AXIOM_INVALID_ARGUMENT, path + " has " + std::to_string(vocab) +
-                                                            " tokens and the reference " + std::to_string(expected) +
-                                                            ": only models with one vocabulary can be compared"});
+      return tool::fail(kTool, {AXIOM_INVALID_ARGUMENT,
+                                path + " has " + std::to_string(vocab) +
+                                    " tokens and the reference " + std::to_string(expected) +
+                                    ": only models with one vocabulary can be compared"});
     subjects.push_back(std::move(*subject));
   }
   std::vector<float> rows; // the reference's scored rows of one chunk

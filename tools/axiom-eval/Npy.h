@@ -1,5 +1,5 @@
-// The header of NumPy's .npy format, version 1.0: magic, version, length, a Python literal padded with
-// spaces so that the data starts at a multiple of 64.
+// The header of NumPy's .npy format, version 1.0: magic, version, length, a Python literal padded
+// with spaces so that the data starts at a multiple of 64.
 #ifndef AXIOM_TOOLS_AXIOM_EVAL_NPY_H
 #define AXIOM_TOOLS_AXIOM_EVAL_NPY_H
 

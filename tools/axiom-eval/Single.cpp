@@ -99,7 +99,8 @@ int runLogits(LogitsFlags &flags) {
       }))
     return tool::fail(kTool, *error);
   if (!written || !out.finish())
-    return tool::fail(kTool, {AXIOM_RESOURCE, flags.out + ": can't be written: " + std::strerror(errno)});
+    return tool::fail(kTool,
+                      {AXIOM_RESOURCE, flags.out + ": can't be written: " + std::strerror(errno)});
   return tool::kOk;
 }
 
@@ -132,8 +133,8 @@ int runPerplexity(PerplexityFlags &flags) {
     });
     if (error)
       return tool::fail(kTool, *error);
-    std::fprintf(stderr, "%s: chunk %zu of %zu, PPL so far %.4f\n", kTool, i + 1, chunks->tokens.size(),
-                 score.perplexity());
+    std::fprintf(stderr, "%s: chunk %zu of %zu, PPL so far %.4f\n", kTool, i + 1,
+                 chunks->tokens.size(), score.perplexity());
     if (tool::interrupted())
       return tool::kInterrupted;
   }

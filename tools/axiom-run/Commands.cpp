@@ -10,8 +10,8 @@
 namespace axiom::run {
 namespace {
 
-constexpr uint32_t kDefaultTokens = 128;  ///< of generate
-constexpr uint32_t kChatContext = 8192;   ///< KV memory of chat, unless the model's context is less
+constexpr uint32_t kDefaultTokens = 128; ///< of generate
+constexpr uint32_t kChatContext = 8192;  ///< KV memory of chat, unless the model's context is less
 
 using Clock = std::chrono::steady_clock;
 
@@ -56,9 +56,11 @@ int streamCompletion(Engine &engine, std::span<const int32_t> prompt, const Samp
       first = Clock::now();
     if (answer)
       *answer += event->text;
-    bool written = std::fwrite(event->text.data(), 1, event->text.size(), stdout) == event->text.size();
+    bool written =
+        std::fwrite(event->text.data(), 1, event->text.size(), stdout) == event->text.size();
     if (!written || std::fflush(stdout) != 0)
-      return tool::fail(kTool, {AXIOM_RESOURCE, std::string("can't write to stdout: ") + std::strerror(errno)});
+      return tool::fail(
+          kTool, {AXIOM_RESOURCE, std::string("can't write to stdout: ") + std::strerror(errno)});
     if (event->finish == AXIOM_FINISH_ERROR)
       return tool::fail(kTool, {event->status, event->error});
     if (event->last) {
@@ -66,9 +68,10 @@ int streamCompletion(Engine &engine, std::span<const int32_t> prompt, const Samp
         std::puts("");
       if (flags.stats) {
         double decode = seconds(first, Clock::now());
-        std::fprintf(stderr, "%s: %u prompt tokens, first token after %.3f s; %u tokens, %.1f tokens/s\n",
-                     kTool, event->promptTokens, seconds(start, first), event->outputTokens,
-                     event->outputTokens > 1 && decode > 0 ? (event->outputTokens - 1) / decode : 0.0);
+        std::fprintf(
+            stderr, "%s: %u prompt tokens, first token after %.3f s; %u tokens, %.1f tokens/s\n",
+            kTool, event->promptTokens, seconds(start, first), event->outputTokens,
+            event->outputTokens > 1 && decode > 0 ? (event->outputTokens - 1) / decode : 0.0);
       }
       return event->finish == AXIOM_FINISH_CANCELLED ? tool::kInterrupted : tool::kOk;
     }
@@ -95,7 +98,8 @@ int runGenerate(GenerateFlags &flags) {
   if (!prompt)
     return tool::fail(kTool, prompt.error());
   if (prompt->empty())
-    return tool::fail(kTool, {AXIOM_INVALID_ARGUMENT, "the prompt has no tokens: use --prompt or --prompt-file"});
+    return tool::fail(
+        kTool, {AXIOM_INVALID_ARGUMENT, "the prompt has no tokens: use --prompt or --prompt-file"});
   uint64_t count = prompt->size(), most = model->info().max_context;
   Generation &how = flags.sampling.how;
   if (how.maxTokens == 0 && count < most)
@@ -112,7 +116,8 @@ int runGenerate(GenerateFlags &flags) {
 
 namespace {
 
-int answerOnce(const Model &model, Engine &engine, ChatFlags &flags, std::vector<Message> &messages) {
+int answerOnce(const Model &model, Engine &engine, ChatFlags &flags,
+               std::vector<Message> &messages) {
   Expected<std::vector<int32_t>> prompt = model.tokenizeChat(messages);
   if (!prompt)
     return tool::fail(kTool, prompt.error());
@@ -165,8 +170,9 @@ int runChat(ChatFlags &flags) {
     messages.push_back({"user", flags.message});
   // Says now what is wrong with the template, before memory is taken.
   if (!model->info().has_chat_template)
-    return tool::fail(kTool, {AXIOM_UNSUPPORTED, "the model has no chat template: use axiom-run generate, or "
-                                                 "compile it with one (chat_template.jinja beside the model)"});
+    return tool::fail(kTool, {AXIOM_UNSUPPORTED,
+                              "the model has no chat template: use axiom-run generate, or "
+                              "compile it with one (chat_template.jinja beside the model)"});
   uint64_t positions = flags.sampling.context;
   if (positions == 0)
     positions = std::min(model->info().max_context, kChatContext);

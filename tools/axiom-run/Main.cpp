@@ -10,7 +10,8 @@ int main(int argc, char **argv) {
   GenerateFlags generate;
   ChatFlags chat;
   TokenizeFlags tokenize;
-  auto *generateCommand = app.add_subcommand("generate", "Continue a text, without a chat template");
+  auto *generateCommand =
+      app.add_subcommand("generate", "Continue a text, without a chat template");
   auto *chatCommand = app.add_subcommand("chat", "Answer a message, or talk");
   auto *tokenizeCommand = app.add_subcommand("tokenize", "Print the token ids of a text as JSON");
   generate.add(*generateCommand);

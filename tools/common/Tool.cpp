@@ -23,15 +23,21 @@ void onInterrupt(int) {
 
 int exitCode(axiom_status status) {
   switch (status) {
-  case AXIOM_OK: return kOk;
-  case AXIOM_INVALID_ARGUMENT: return kUsage;
+  case AXIOM_OK:
+    return kOk;
+  case AXIOM_INVALID_ARGUMENT:
+    return kUsage;
   case AXIOM_BAD_INPUT:
   case AXIOM_UNSUPPORTED:
-  case AXIOM_NOT_FOUND: return kBadModel;
-  case AXIOM_RESOURCE: return kResources;
-  case AXIOM_CANCELLED: return interrupted() ? kInterrupted : kFailure;
+  case AXIOM_NOT_FOUND:
+    return kBadModel;
+  case AXIOM_RESOURCE:
+    return kResources;
+  case AXIOM_CANCELLED:
+    return interrupted() ? kInterrupted : kFailure;
   case AXIOM_INTERNAL:
-  case AXIOM_AGAIN: return kFailure;
+  case AXIOM_AGAIN:
+    return kFailure;
   }
   return kFailure;
 }
@@ -52,11 +58,13 @@ std::string versionText(const char *tool) {
 int run(const char *tool, CLI::App &app, int argc, char **argv, const std::function<int()> &body) {
   try {
     app.name(tool);
-    app.set_version_flag("--version", [tool] { return versionText(tool); }, "Print the versions and exit");
+    app.set_version_flag(
+        "--version", [tool] { return versionText(tool); }, "Print the versions and exit");
     app.parse(argc, argv);
     int code = body();
     if (std::fflush(stdout) != 0)
-      return fail(tool, {AXIOM_RESOURCE, std::string("can't write to stdout: ") + std::strerror(errno)});
+      return fail(tool,
+                  {AXIOM_RESOURCE, std::string("can't write to stdout: ") + std::strerror(errno)});
     return code;
   } catch (const CLI::ParseError &error) {
     return app.exit(error) == 0 ? kOk : kUsage;
@@ -110,12 +118,15 @@ std::optional<Error> writeWholeFile(const std::string &path, const std::string &
 void ModelFlags::add(CLI::App &app) {
   app.add_option("model", path, "The compiled model (model.axm)")->required()->type_name("MODEL");
   app.add_option("-t,--threads", threads, "Threads (default: usable cores)")->type_name("N");
-  app.add_option("--memory", memory, "Use at most this much memory, e.g. 4G (default: what is free)")
+  app.add_option("--memory", memory,
+                 "Use at most this much memory, e.g. 4G (default: what is free)")
       ->type_name("BYTES");
-  app.add_option("--load", load, "map: weights are pages of the file; copy: private memory (default map)")
+  app.add_option("--load", load,
+                 "map: weights are pages of the file; copy: private memory (default map)")
       ->check(CLI::IsMember({"map", "copy"}))
       ->type_name("HOW");
-  app.add_option("--isa", isa, "Use the code for this ISA level, e.g. x86-64-v3 (default: the best)")
+  app.add_option("--isa", isa,
+                 "Use the code for this ISA level, e.g. x86-64-v3 (default: the best)")
       ->type_name("LEVEL");
   app.add_flag("-v,--verbose", verbose, "Say more on stderr");
 }
@@ -144,7 +155,8 @@ Expected<uint64_t> parseBytes(const std::string &text) {
       scale = static_cast<double>(uint64_t(1) << (10 * power));
   }
   if (end == text.c_str() || scale == 0 || !(value >= 1) || !(value * scale < 1e18))
-    return Error{AXIOM_INVALID_ARGUMENT, "'" + text + "' is no size: write for example 500M, 4G or 4GiB"};
+    return Error{AXIOM_INVALID_ARGUMENT,
+                 "'" + text + "' is no size: write for example 500M, 4G or 4GiB"};
   return static_cast<uint64_t>(value * scale);
 }
 
@@ -179,8 +191,8 @@ std::string jsonText(const std::string &text) {
 }
 
 std::string memoryText(const axiom_memory &memory) {
-  return "weights " + bytesText(memory.weight_bytes) + " + KV " + bytesText(memory.kv_bytes) + " (" +
-         std::to_string(memory.kv_positions) + " positions) + workspace " +
+  return "weights " + bytesText(memory.weight_bytes) + " + KV " + bytesText(memory.kv_bytes) +
+         " (" + std::to_string(memory.kv_positions) + " positions) + workspace " +
          bytesText(memory.workspace_bytes) + " = " + bytesText(memory.total_bytes) + " of " +
          bytesText(memory.limit_bytes);
 }

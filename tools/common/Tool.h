@@ -28,8 +28,8 @@ int fail(const char *tool, const Error &error);
 /// Name, version, and the versions of format, numerics and kernel ABI.
 std::string versionText(const char *tool);
 
-/// Parses, calls `body` unless parsing said all (--help, a usage error), and maps what goes wrong to
-/// exit codes: nothing leaves as an exception.
+/// Parses, calls `body` unless parsing said all (--help, a usage error), and maps what goes wrong
+/// to exit codes: nothing leaves as an exception.
 int run(const char *tool, CLI::App &app, int argc, char **argv, const std::function<int()> &body);
 
 /// Makes Ctrl-C and SIGTERM set a flag (the second one ends the process at once).

@@ -12,7 +12,8 @@ int main(int argc, char **argv) {
     return 2;
   axiom_model *model;
   axiom_engine *engine;
-  if (axiom_open(AXIOM_ABI_VERSION, argv[1], NULL, &model) || axiom_engine_create(model, NULL, &engine))
+  if (axiom_open(AXIOM_ABI_VERSION, argv[1], NULL, &model) ||
+      axiom_engine_create(model, NULL, &engine))
     return fail();
 
   axiom_request request;

@@ -1,19 +1,19 @@
-/* The C API of Axiom: open a compiled model (model.axm), turn text into tokens and back, and generate
- * for many requests at once.
+/* The C API of Axiom: open a compiled model (model.axm), turn text into tokens and back, and
+ * generate for many requests at once.
  *
  * Rules that hold for every call
- * - Status: functions return axiom_status; AXIOM_OK is 0. axiom_last_error() then has the sentence, for
- *   the calling thread, until its next failing call. Nothing throws, nothing ends the process.
- * - Structs: the caller sets struct_size = sizeof(the struct), directly or by the _init function. New
- *   fields come at the end; an older caller's smaller struct stays valid.
- * - Threads: an axiom_model never changes and may be used by any number of threads. An axiom_engine may
- *   too: submit, poll, wait, cancel, release and stats are safe at the same time.
- * - Ownership: what a function creates is freed by its own close, destroy or free function. Strings and
- *   arrays given to a function are copied before it returns. An engine keeps its model alive.
- * - Callbacks run on the engine's thread (or in axiom_engine_step and axiom_wait of a manual engine).
- *   Inside one, submit, cancel, release, poll and stats may be called; axiom_wait returns at once, and
- *   axiom_engine_destroy and axiom_forward are refused. Pointers in an event or row are valid during
- *   the callback only. A slow callback delays all requests of the engine. */
+ * - Status: functions return axiom_status; AXIOM_OK is 0. axiom_last_error() then has the sentence,
+ * for the calling thread, until its next failing call. Nothing throws, nothing ends the process.
+ * - Structs: the caller sets struct_size = sizeof(the struct), directly or by the _init function.
+ * New fields come at the end; an older caller's smaller struct stays valid.
+ * - Threads: an axiom_model never changes and may be used by any number of threads. An axiom_engine
+ * may too: submit, poll, wait, cancel, release and stats are safe at the same time.
+ * - Ownership: what a function creates is freed by its own close, destroy or free function. Strings
+ * and arrays given to a function are copied before it returns. An engine keeps its model alive.
+ * - Callbacks run on the engine's thread (or in axiom_engine_step and axiom_wait of a manual
+ * engine). Inside one, submit, cancel, release, poll and stats may be called; axiom_wait returns at
+ * once, and axiom_engine_destroy and axiom_forward are refused. Pointers in an event or row are
+ * valid during the callback only. A slow callback delays all requests of the engine. */
 #ifndef AXIOM_AXIOM_H
 #define AXIOM_AXIOM_H
 
@@ -42,7 +42,7 @@ typedef enum axiom_status {
   AXIOM_NOT_FOUND = 5,        /* no such file or request */
   AXIOM_CANCELLED = 6,
   AXIOM_INTERNAL = 7,
-  AXIOM_AGAIN = 8             /* nothing yet: poll or wait again */
+  AXIOM_AGAIN = 8 /* nothing yet: poll or wait again */
 } axiom_status;
 
 AXIOM_API uint32_t axiom_abi_version(void);
@@ -53,7 +53,8 @@ AXIOM_API void axiom_format_versions(uint32_t *format, uint32_t *numerics, uint3
 /* The calling thread's last error; never NULL. */
 AXIOM_API const char *axiom_last_error(void);
 
-/* --- Models ------------------------------------------------------------------------------------ */
+/* --- Models ------------------------------------------------------------------------------------
+ */
 
 typedef struct axiom_model axiom_model;
 
@@ -62,8 +63,8 @@ typedef enum axiom_load { AXIOM_LOAD_MAP = 0, AXIOM_LOAD_COPY = 1 } axiom_load;
 typedef struct axiom_open_options {
   size_t struct_size;
   /* AXIOM_LOAD_MAP: weights are pages of the file, shared between processes. If another program
-   * shortens the file meanwhile, reading them raises SIGBUS and ends the process, unless guard_faults
-   * is set. AXIOM_LOAD_COPY: weights are copied, the file may change afterwards. */
+   * shortens the file meanwhile, reading them raises SIGBUS and ends the process, unless
+   * guard_faults is set. AXIOM_LOAD_COPY: weights are copied, the file may change afterwards. */
   axiom_load load;
   /* 1: installs a SIGBUS handler (once in the process, chaining to the one before it). A fault in a
    * mapped model then ends that model's requests with an error instead of the process. */
@@ -82,19 +83,20 @@ typedef struct axiom_model_info {
   size_t struct_size;
   const char *name, *family, *target; /* valid until axiom_close() */
   uint32_t layers, hidden, heads, kv_heads, head_dim, vocab, max_context;
-  int32_t bos;                        /* -1: none */
-  const int32_t *eos;                 /* valid until axiom_close() */
+  int32_t bos;        /* -1: none */
+  const int32_t *eos; /* valid until axiom_close() */
   size_t num_eos;
   uint32_t has_tokenizer, has_chat_template;
   uint64_t file_bytes, weight_bytes;
-  uint64_t kv_bytes_per_64;           /* KV memory of 64 positions */
+  uint64_t kv_bytes_per_64; /* KV memory of 64 positions */
   float bits_per_weight;
-  uint64_t num_weights;               /* elements of all matrices, a tied one counted once */
+  uint64_t num_weights; /* elements of all matrices, a tied one counted once */
 } axiom_model_info;
 
 AXIOM_API axiom_status axiom_model_get_info(const axiom_model *model, axiom_model_info *info);
 
-/* --- Text -------------------------------------------------------------------------------------- */
+/* --- Text --------------------------------------------------------------------------------------
+ */
 /* Results go into the caller's buffer. *count (*length) is always what the whole result needs; what
  * does not fit is left out, so a first call with capacity 0 asks for the size. */
 
@@ -105,10 +107,12 @@ enum {
 };
 
 AXIOM_API axiom_status axiom_tokenize(const axiom_model *model, const char *text, size_t size,
-                                      uint32_t flags, int32_t *tokens, size_t capacity, size_t *count);
+                                      uint32_t flags, int32_t *tokens, size_t capacity,
+                                      size_t *count);
 /* UTF-8, not terminated. */
-AXIOM_API axiom_status axiom_detokenize(const axiom_model *model, const int32_t *tokens, size_t count,
-                                        uint32_t flags, char *text, size_t capacity, size_t *length);
+AXIOM_API axiom_status axiom_detokenize(const axiom_model *model, const int32_t *tokens,
+                                        size_t count, uint32_t flags, char *text, size_t capacity,
+                                        size_t *length);
 
 typedef struct axiom_message {
   const char *role;    /* "system", "user", "assistant" */
@@ -124,7 +128,8 @@ AXIOM_API axiom_status axiom_tokenize_chat(const axiom_model *model, const axiom
                                            size_t num_messages, int32_t *tokens, size_t capacity,
                                            size_t *count);
 
-/* --- Engines ----------------------------------------------------------------------------------- */
+/* --- Engines -----------------------------------------------------------------------------------
+ */
 
 typedef struct axiom_engine axiom_engine;
 
@@ -134,29 +139,30 @@ typedef struct axiom_engine_options {
   uint32_t max_batched_tokens; /* tokens of a step; 0: 512 */
   uint32_t max_sequences;      /* running at once; 0: 16 */
   uint32_t max_rows;           /* rows of logits of a step; 0: max_sequences */
-  uint64_t kv_positions;       /* KV memory, in tokens of all sequences together; 0: chosen to fit */
-  uint64_t memory_limit;       /* bytes for weights, KV and workspace; 0: what the system has */
-  uint32_t max_requests;       /* not yet finished; 0: 4096 */
-  uint32_t manual;             /* 1: no thread; the caller runs axiom_engine_step() */
-  uint32_t oversubscribe;      /* 1: `threads` even where there are fewer cores (tests) */
+  uint64_t kv_positions;  /* KV memory, in tokens of all sequences together; 0: chosen to fit */
+  uint64_t memory_limit;  /* bytes for weights, KV and workspace; 0: what the system has */
+  uint32_t max_requests;  /* not yet finished; 0: 4096 */
+  uint32_t manual;        /* 1: no thread; the caller runs axiom_engine_step() */
+  uint32_t oversubscribe; /* 1: `threads` even where there are fewer cores (tests) */
 } axiom_engine_options;
 
 typedef struct axiom_memory {
   size_t struct_size;
   uint64_t weight_bytes, kv_bytes, workspace_bytes, total_bytes;
-  uint64_t limit_bytes;        /* what there is */
-  uint64_t kv_positions;       /* what kv_bytes hold */
-  uint64_t largest_positions;  /* the most that would fit */
+  uint64_t limit_bytes;       /* what there is */
+  uint64_t kv_positions;      /* what kv_bytes hold */
+  uint64_t largest_positions; /* the most that would fit */
   uint32_t fits;
 } axiom_memory;
 
 /* What an engine would take; allocates nothing. `options` may be NULL. */
-AXIOM_API axiom_status axiom_plan_memory(const axiom_model *model, const axiom_engine_options *options,
-                                         axiom_memory *memory);
+AXIOM_API axiom_status axiom_plan_memory(const axiom_model *model,
+                                         const axiom_engine_options *options, axiom_memory *memory);
 
 /* Refuses with AXIOM_RESOURCE, before allocating, what does not fit. `options` may be NULL. */
 AXIOM_API axiom_status axiom_engine_create(const axiom_model *model,
-                                           const axiom_engine_options *options, axiom_engine **engine);
+                                           const axiom_engine_options *options,
+                                           axiom_engine **engine);
 /* Ends its requests with AXIOM_FINISH_CANCELLED, then frees it. Refused inside a callback. */
 AXIOM_API axiom_status axiom_engine_destroy(axiom_engine *engine);
 /* Manual engines: one step; *worked is 0 when there is nothing to do. */
@@ -168,8 +174,8 @@ typedef struct axiom_logit_bias {
 } axiom_logit_bias;
 
 /* One row of logits: the model's numbers for the token after `position`. */
-typedef void (*axiom_row_callback)(void *user, uint32_t sample, uint32_t position, const float *logits,
-                                   uint32_t vocab);
+typedef void (*axiom_row_callback)(void *user, uint32_t sample, uint32_t position,
+                                   const float *logits, uint32_t vocab);
 
 typedef struct axiom_request {
   size_t struct_size;
@@ -184,22 +190,22 @@ typedef struct axiom_request {
   float min_p;              /* 0: off */
   float repetition_penalty; /* 1: off */
   float presence_penalty, frequency_penalty; /* 0: off */
-  uint64_t seed;            /* the same seed gives the same tokens, whatever else runs; default 0 */
-  uint32_t n;               /* samples; default 1 */
-  uint32_t logprobs;        /* most likely tokens to report with each token */
-  uint32_t chosen_logprob;  /* 1: report the chosen token's log probability */
+  uint64_t seed;           /* the same seed gives the same tokens, whatever else runs; default 0 */
+  uint32_t n;              /* samples; default 1 */
+  uint32_t logprobs;       /* most likely tokens to report with each token */
+  uint32_t chosen_logprob; /* 1: report the chosen token's log probability */
   uint32_t ignore_eos;
-  uint32_t include_stop;    /* 1: the stop string or token is part of the text */
-  uint32_t fresh_text;      /* 1: the output starts a text of its own (chat), not a continuation */
+  uint32_t include_stop; /* 1: the stop string or token is part of the text */
+  uint32_t fresh_text;   /* 1: the output starts a text of its own (chat), not a continuation */
   const axiom_logit_bias *logit_bias;
   size_t num_logit_bias;
   const int32_t *stop_tokens;
   size_t num_stop_tokens;
   const char *const *stop_strings;
   size_t num_stop_strings;
-  uint32_t only_logits;     /* 1: compute the prompt for its rows, generate nothing */
-  axiom_row_callback rows;  /* NULL: none. Called for prompt positions from rows_from on and for each
-                             * generated position, on the engine's thread */
+  uint32_t only_logits;    /* 1: compute the prompt for its rows, generate nothing */
+  axiom_row_callback rows; /* NULL: none. Called for prompt positions from rows_from on and for each
+                            * generated position, on the engine's thread */
   uint32_t rows_from;
   void *rows_user;
 } axiom_request;
@@ -224,17 +230,17 @@ typedef struct axiom_event {
   size_t struct_size;
   uint64_t request;
   uint32_t sample;
-  int32_t token;       /* -1: no token came with this event */
-  const char *text;    /* what became certain: whole UTF-8 characters, terminated */
+  int32_t token;    /* -1: no token came with this event */
+  const char *text; /* what became certain: whole UTF-8 characters, terminated */
   size_t text_size;
   float logprob;
   const axiom_logprob *top;
   size_t num_top;
-  axiom_finish finish; /* not NONE: the sample's last event */
-  uint32_t last;       /* 1: the request's last event */
-  const char *stop;    /* the stop string that ended it, or "" */
-  axiom_status status; /* with AXIOM_FINISH_ERROR */
-  const char *error;   /* its sentence, or "" */
+  axiom_finish finish;                   /* not NONE: the sample's last event */
+  uint32_t last;                         /* 1: the request's last event */
+  const char *stop;                      /* the stop string that ended it, or "" */
+  axiom_status status;                   /* with AXIOM_FINISH_ERROR */
+  const char *error;                     /* its sentence, or "" */
   uint32_t prompt_tokens, output_tokens; /* of the sample so far */
 } axiom_event;
 
@@ -257,10 +263,10 @@ AXIOM_API void axiom_release(axiom_engine *engine, uint64_t id);
 
 typedef struct axiom_stats {
   size_t struct_size;
-  uint32_t queued, running;             /* sequences now */
+  uint32_t queued, running; /* sequences now */
   uint64_t requests, finished, failed;
   uint64_t prompt_tokens, recomputed_tokens, output_tokens;
-  uint64_t steps, mixed_steps;          /* steps; of these with several sequences */
+  uint64_t steps, mixed_steps; /* steps; of these with several sequences */
   uint64_t split_prompts, preemptions;
   uint32_t kv_blocks_used, kv_blocks_total; /* of 64 positions */
 } axiom_stats;
@@ -272,17 +278,20 @@ AXIOM_API axiom_status axiom_engine_get_stats(const axiom_engine *engine, axiom_
 AXIOM_API axiom_status axiom_forward(axiom_engine *engine, const int32_t *tokens, size_t count,
                                      uint32_t first_row, axiom_row_callback rows, void *user);
 
-/* --- Golden answers (axiomc writes them, axiom-check compares) --------------------------------- */
+/* --- Golden answers (axiomc writes them, axiom-check compares) ---------------------------------
+ */
 
 typedef struct axiom_golden_prompt {
   const int32_t *tokens;
   size_t count;
 } axiom_golden_prompt;
 
-/* Runs the prompts and returns the golden segment: digests of the hidden state after each layer, of the
- * logits, of each tensor, and of tokenizer, template and code images. Free it with axiom_free(). */
-AXIOM_API axiom_status axiom_golden_create(const axiom_model *model, const axiom_golden_prompt *prompts,
-                                           size_t num_prompts, uint8_t **bytes, size_t *size);
+/* Runs the prompts and returns the golden segment: digests of the hidden state after each layer, of
+ * the logits, of each tensor, and of tokenizer, template and code images. Free it with
+ * axiom_free(). */
+AXIOM_API axiom_status axiom_golden_create(const axiom_model *model,
+                                           const axiom_golden_prompt *prompts, size_t num_prompts,
+                                           uint8_t **bytes, size_t *size);
 AXIOM_API void axiom_free(void *bytes);
 
 #ifdef __cplusplus

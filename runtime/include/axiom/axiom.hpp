@@ -1,6 +1,6 @@
 // The C++20 API of Axiom: the C API (axiom.h) with handles that free themselves, strings, vectors,
-// callables and errors as values. Header only; the library's binary interface is that of axiom.h, whose
-// comments say for each call what holds for threads, ownership and callbacks.
+// callables and errors as values. Header only; the library's binary interface is that of axiom.h,
+// whose comments say for each call what holds for threads, ownership and callbacks.
 //
 //   auto model = axiom::Model::open("model.axm");
 //   auto engine = axiom::Engine::create(*model);
@@ -53,8 +53,9 @@ private:
 };
 
 struct LoadOptions {
-  bool copy = false;        ///< copy the weights instead of mapping them
-  bool guardFaults = false; ///< survive a mapped file that is made shorter (installs a SIGBUS handler)
+  bool copy = false; ///< copy the weights instead of mapping them
+  bool guardFaults =
+      false; ///< survive a mapped file that is made shorter (installs a SIGBUS handler)
   std::string isa;
   bool verifyAll = false;
 };
@@ -217,9 +218,13 @@ struct Event {
   uint32_t promptTokens = 0, outputTokens = 0;
 
   static Event from(const axiom_event &c) {
-    return {c.request, c.sample, c.token, std::string(c.text, c.text_size), c.logprob,
-            {c.top, c.top + c.num_top}, c.finish, c.last != 0, c.stop, c.status, c.error,
-            c.prompt_tokens, c.output_tokens};
+    return {c.request,      c.sample,
+            c.token,        std::string(c.text, c.text_size),
+            c.logprob,      {c.top, c.top + c.num_top},
+            c.finish,       c.last != 0,
+            c.stop,         c.status,
+            c.error,        c.prompt_tokens,
+            c.output_tokens};
   }
 };
 
@@ -283,7 +288,8 @@ public:
     }
     return id;
   }
-  /// The next event; error().code is AXIOM_AGAIN after `milliseconds` (negative: never) without one.
+  /// The next event; error().code is AXIOM_AGAIN after `milliseconds` (negative: never) without
+  /// one.
   Expected<Event> wait(uint64_t id, int64_t milliseconds = -1) {
     axiom_event event{};
     event.struct_size = sizeof event;
@@ -314,8 +320,10 @@ public:
   }
 
   /// Rows of logits from `firstRow` on; see axiom_forward().
-  std::optional<Error> forward(std::span<const int32_t> tokens, uint32_t firstRow, RowCallback rows) {
-    axiom_status s = axiom_forward(engine_.get(), tokens.data(), tokens.size(), firstRow, onRow, &rows);
+  std::optional<Error> forward(std::span<const int32_t> tokens, uint32_t firstRow,
+                               RowCallback rows) {
+    axiom_status s =
+        axiom_forward(engine_.get(), tokens.data(), tokens.size(), firstRow, onRow, &rows);
     return s == AXIOM_OK ? std::nullopt : std::optional<Error>(Error::last(s));
   }
   axiom_stats stats() const {

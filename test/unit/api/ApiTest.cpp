@@ -1,5 +1,5 @@
-// The C API at its edges: versions, NULLs, structs of other sizes. What it does with a model is tested
-// end to end (test/e2e).
+// The C API at its edges: versions, NULLs, structs of other sizes. What it does with a model is
+// tested end to end (test/e2e).
 #include "runtime/api/ApiState.h"
 #include "runtime/include/axiom/axiom.hpp"
 

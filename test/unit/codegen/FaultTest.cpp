@@ -36,7 +36,7 @@ KernelSpec linear(const char *name, Prologue prologue, Epilogue epilogue,
   spec.heads = heads;
   spec.kvHeads = kvHeads;
   spec.headDim = dim;
-  spec.qScale = 1e-4f; // scores of a few units, so that no block drowns the others
+  spec.qScale = 2e-5f; // scores of about 1, so that no block drowns the others
   spec.quantizeOut = true;
   spec.kvHeadBytes = plan::kvHeadBytes(AXM_KV_F16, dim);
   spec.kvBlockBytes = spec.kvHeadBytes * kvHeads;

@@ -88,7 +88,8 @@ TEST(EngineFailure, FailedStepEndsItsRequestsOnly) {
   EXPECT_EQ(events.back().status.message(), "the fake device failed");
   EXPECT_EQ(f.engine->checkInvariants(), "");
   EXPECT_EQ(f.engine->stats().blocksUsed, 0u);
-  EXPECT_EQ(tokensOf(collect(*f.engine, *f.engine->submit(f.spec({8})))), FakeRunner::greedy({8}, 10));
+  EXPECT_EQ(tokensOf(collect(*f.engine, *f.engine->submit(f.spec({8})))),
+            FakeRunner::greedy({8}, 10));
 }
 
 TEST(EngineFailure, CallbackThatThrows) {
@@ -156,12 +157,9 @@ TEST(EngineFailure, DestroyEndsRequests) {
     Fixture f;
     ASSERT_TRUE(f.engine->start().ok());
     for (int i = 0; i < 6; ++i)
-      ASSERT_TRUE(f.engine
-                      ->submit(f.spec({1}, 500),
-                               [&](const Event &event) {
-                                 cancelled += event.last;
-                               })
-                      .ok());
+      ASSERT_TRUE(
+          f.engine->submit(f.spec({1}, 500), [&](const Event &event) { cancelled += event.last; })
+              .ok());
   }
   EXPECT_EQ(cancelled, 6);
 }

@@ -141,7 +141,8 @@ TEST(Engine, StopTokenEosAndMinTokens) {
   spec.stopTokens = {all[10]};
   size_t first = static_cast<size_t>(std::find(all.begin(), all.end(), all[10]) - all.begin());
   auto events = collect(*engine, submit(*engine, spec));
-  EXPECT_EQ(tokensOf(events), std::vector<int32_t>(all.begin(), all.begin() + static_cast<ptrdiff_t>(first) + 1));
+  EXPECT_EQ(tokensOf(events),
+            std::vector<int32_t>(all.begin(), all.begin() + static_cast<ptrdiff_t>(first) + 1));
   EXPECT_EQ(events.back().finish, Finish::Stop);
   spec.minTokens = 20;
   auto tokens = tokensOf(collect(*engine, submit(*engine, spec)));

@@ -81,7 +81,8 @@ TEST(Sampler, FollowsTheDistribution) {
 }
 
 TEST(Sampler, TopKTopPMinP) {
-  Row row({std::log(1.0f), std::log(4.0f), std::log(2.0f), std::log(4.0f), std::log(5.0f)}); // of 16
+  Row row(
+      {std::log(1.0f), std::log(4.0f), std::log(2.0f), std::log(4.0f), std::log(5.0f)}); // of 16
   SamplingParams p = at(1);
   p.topK = 2; // 5 and the first of the two 4s
   auto s = shares(p, row);
@@ -103,8 +104,8 @@ TEST(Sampler, TopKTopPMinP) {
 }
 
 TEST(Sampler, TopKComesBeforeTopP) {
-  // Of 5, 4, 4, 2, 1: top-k 3 leaves 13; 0.7 of that is 9.1, so all three stay. Top-p first would give
-  // 0.7 * 16 = 11.2 and three too; 0.69: 8.97 <= 9 keeps two, while top-p first keeps three.
+  // Of 5, 4, 4, 2, 1: top-k 3 leaves 13; 0.7 of that is 9.1, so all three stay. Top-p first would
+  // give 0.7 * 16 = 11.2 and three too; 0.69: 8.97 <= 9 keeps two, while top-p first keeps three.
   Row row({std::log(5.0f), std::log(4.0f), std::log(4.0f), std::log(2.0f), std::log(1.0f)});
   SamplingParams p = at(1);
   p.topK = 3;

@@ -1,5 +1,5 @@
-// The scheduler over random schedules: invariants after each step, and that everyone ends. A failure
-// names its seed; one seed is one run.
+// The scheduler over random schedules: invariants after each step, and that everyone ends. A
+// failure names its seed; one seed is one run.
 #include "runtime/engine/Scheduler.h"
 
 #include <algorithm>
@@ -128,7 +128,8 @@ TEST_P(SchedulerRandom, InvariantsAndProgress) {
         if (!spec.samples)
           spec.limit = length;
         ASSERT_TRUE(scheduler.add(next, spec).ok());
-        alive[next] = {length, spec.limit, 0, spec.samples ? length + upTo(spec.limit - length + 1) : length};
+        alive[next] = {length, spec.limit, 0,
+                       spec.samples ? length + upTo(spec.limit - length + 1) : length};
         ++next;
         --toSubmit;
       }
@@ -144,9 +145,9 @@ TEST_P(SchedulerRandom, InvariantsAndProgress) {
       ASSERT_LE(plan.numTokens, limits.maxBatchedTokens);
       ASSERT_LE(plan.numRows, limits.maxRows);
       SequenceId oldest = alive.begin()->first; // ids rise with arrival
-      ASSERT_TRUE(std::any_of(plan.slices.begin(), plan.slices.end(), [&](auto &s) {
-        return s.id == oldest;
-      }) || plan.numTokens == limits.maxBatchedTokens || plan.numRows == limits.maxRows)
+      ASSERT_TRUE(std::any_of(plan.slices.begin(), plan.slices.end(),
+                              [&](auto &s) { return s.id == oldest; }) ||
+                  plan.numTokens == limits.maxBatchedTokens || plan.numRows == limits.maxRows)
           << "the oldest sequence stands still";
       for (SequenceId id : plan.preempted) {
         ASSERT_NE(id, oldest);

@@ -10,8 +10,8 @@ from verify import Line  # noqa: E402
 
 def main():
     line = Line(5, "Tokenizer and chat template")
-    line.ctest("fixed sample of the tokenizers", "Tokenizer", "equal")
-    line.ctest("chat templates, fixed sample", "Template", "equal")
+    line.ctest("fixed sample of the tokenizers", "^(TokenizerGolden|TokenizerCompiler|TokenizerUnicode)", "equal")
+    line.ctest("chat templates, fixed sample", "^Template(Golden|Chat)", "equal")
     absent = [name for name in ("tokenizers", "jinja2") if importlib.util.find_spec(name) is None]
     if absent:
         line.skip("100,000 strings a kind; templates against jinja2", f"Python has no {', '.join(absent)} (pip install {' '.join(absent)})")

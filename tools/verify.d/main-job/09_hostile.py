@@ -11,13 +11,14 @@ SANITIZED = axiom.ROOT / "build-sanitized"
 
 def main():
     line = Line(9, "Hostile inputs")
-    line.ctest("60 safetensors, verdicts as PyPI safetensors or stricter", "(Corrupt|Hostile|Damaged).*Safetensors|Safetensors.*(Corrupt|Hostile|Case|Verdict)", "every case")
-    line.ctest("40 GGUF and config files", "(Corrupt|Hostile|Damaged).*(Gguf|Config)|(Gguf|Config).*(Corrupt|Hostile|Damaged)", "every case")
-    for what, pattern in (("a tiny artifact truncated and with every byte flipped", "(Truncat|Flip)"),
-                          ("500 single-field mutants, digests recomputed", "(Field|Mutant)"),
-                          ("100,000 random metadata mutations, digests recomputed", "(Random|Mutation)")):
+    line.ctest("60 safetensors, verdicts as PyPI safetensors or stricter", "^SafetensorsCorrupt", "every case")
+    line.ctest("40 GGUF and config files", "^(GgufCorrupt|ConfigCorrupt)", "every case")
+    for what, pattern in (("a tiny artifact truncated and with every byte flipped", "^CorruptArtifact.(CutShort|EveryByteFlipped)"),
+                          ("500 single-field mutants, digests recomputed", "^CorruptArtifact.(SingleFields|Surgery)"),
+                          ("100,000 random metadata mutations, digests recomputed", "^CorruptArtifact.RandomMetadata")):
         line.ctest(f"{what}, under ASan and UBSan", pattern, "rejected or harmless", folder=SANITIZED, show=r"mutat|reject|harmless")
-    line.ctest("fuzz targets, run briefly", "[Ff]uzz", "no finding", folder=SANITIZED)
+    line.script("fuzz targets, run briefly (build-fuzz)", "test/run_suites.py", "no finding", "--build", axiom.BUILD, "--sanitized",
+                SANITIZED, "--suite", "fuzz")
     line.script("20 kill -9 of axiomc", "test/e2e/killed.py", "absent, old or complete")
     line.script("exit codes and messages of every tool", "test/e2e/exit_codes.py", "2 usage, 3 bad file")
     line.done()

@@ -11,7 +11,7 @@ def main():
     line = Line(11, "Install and embed")
     line.script("runtime-only install; C11 and C++20 examples by find_package and pkg-config", "test/e2e/install.py", "generated text")
     line.script("exported symbols are the listed ones", "tools/lint/binaries.py", "the list", "--build", axiom.BUILD)
-    line.ctest("the ABI version is checked at open", "Abi", "checked")
+    line.ctest("the ABI version is checked at open", "^AbiVersion", "checked")
     line.done()
 
 
