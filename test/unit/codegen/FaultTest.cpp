@@ -10,6 +10,8 @@
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/BuiltinOps.h"
 
+#include "llvm/Support/raw_ostream.h"
+
 #include "gtest/gtest.h"
 
 namespace axiom::test {
@@ -107,7 +109,7 @@ std::vector<uint8_t> outputs(const codegen::ModuleEdit &edit) {
   keep(angles);
   Guarded kv(specs[6].kvBlockBytes * 2);
   for (size_t i = 0; i < kv.size() / 2; ++i)
-    kv.as<uint16_t>()[i] = static_cast<uint16_t>(0x3000 + rng() % 0x800);
+    kv.as<uint16_t>()[i] = static_cast<uint16_t>(0x5000 + rng() % 0x800 + rng() % 2 * 0x8000);
   Guarded q(tokens * heads * dim * 4), out(tokens * 4ull * heads * dim);
   Guarded wq = weights(specs[6].ranges[0], {}), wk = weights(specs[6].ranges[1], {}),
           wv = weights(specs[6].ranges[2], {});
@@ -130,9 +132,10 @@ enum class Fault { Lane, Order, Fma };
 /// The steps of the written recipes (exp and the like) take a constant as factor or addend: what a lost fma
 /// changes there lies far below the result's last bit for nearly every argument, so it may be harmless.
 bool harmlessStep(mlir::LLVM::FMAOp fma) {
-  // A 4-bit weight times its f16 scale is exact, so the embedding's fma may be a product and a sum.
-  bool exact = fma->getParentOfType<mlir::func::FuncOp>().getName().starts_with("embed");
-  return exact || fma.getB().getDefiningOp<mlir::arith::ConstantOp>() ||
+  // A 4-bit weight times its f16 scale is exact, so the embedding's fma may be a product and a sum. A
+  // prologue's sum of squares passes through a mean, a root and 8-bit rounding: one ulp shows in few rows.
+  llvm::StringRef name = fma->getParentOfType<mlir::func::FuncOp>().getName();
+  return name.starts_with("embed") || name.ends_with(".prologue") || fma.getB().getDefiningOp<mlir::arith::ConstantOp>() ||
          fma.getC().getDefiningOp<mlir::arith::ConstantOp>();
 }
 
@@ -145,7 +148,10 @@ std::vector<mlir::Operation *> places(mlir::ModuleOp module, Fault fault) {
     if (fault == Fault::Lane && mlir::isa<mlir::vector::ShuffleOp>(op))
       found.push_back(op);
     // Operands in the wrong order: a difference changes its sign.
-    if (fault == Fault::Order && mlir::isa<mlir::arith::SubFOp, mlir::arith::SubIOp>(op))
+    // Scalar integers are addresses and counts: a fault there is a crash, not a wrong bit.
+    bool value = mlir::isa<mlir::arith::SubFOp>(op) ||
+                 (mlir::isa<mlir::arith::SubIOp>(op) && mlir::isa<mlir::VectorType>(op->getResult(0).getType()));
+    if (fault == Fault::Order && value)
       found.push_back(op);
   });
   return found;
@@ -181,8 +187,8 @@ TEST(KernelFaults, TwentySeededFaultsAreCaught) {
       std::vector<mlir::Operation *> candidates = places(module, fault);
       std::mt19937 rng(seed);
       mlir::Operation *op = candidates[rng() % candidates.size()];
-      where = op->getParentOfType<mlir::func::FuncOp>().getName().str() + ": " +
-              op->getName().getStringRef().str();
+      llvm::raw_string_ostream stream(where);
+      stream << op->getParentOfType<mlir::func::FuncOp>().getName() << ": " << *op;
       plant(op, fault);
     });
     EXPECT_TRUE(faulty != sound) << "seed " << seed << ", fault in " << where << " changed no bit";
