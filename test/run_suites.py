@@ -113,7 +113,8 @@ def unit(report, args):
 
 
 def sanitized(report, args):
-    env = environment(args) | {"ASAN_OPTIONS": "detect_leaks=1:allocator_may_return_null=1:detect_stack_use_after_return=1",
+    env = environment(args) | {"ASAN_OPTIONS": "detect_leaks=1:allocator_may_return_null=1:detect_stack_use_after_return=1:"
+                               "handle_sigbus=0",
                                "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1"}
     ctest(report, args.sanitized, "sanitized", env)
 

@@ -221,7 +221,7 @@ axiom_status axiom_model_get_info(const axiom_model *model, axiom_model_info *in
     if (!model)
       return nullArgument("model");
     const Artifact &artifact = *model->state->artifact;
-    const ModelConfig &config = artifact.config();
+    const ArtifactConfig &config = artifact.config();
     axiom_model_info out{};
     out.name = config.name.c_str();
     out.family = config.family.c_str();

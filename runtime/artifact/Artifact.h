@@ -52,7 +52,7 @@ public:
   const std::string &path() const;
   uint64_t fileSize() const;
   const Metadata &metadata() const;
-  const ModelConfig &config() const { return metadata().config; }
+  const ArtifactConfig &config() const { return metadata().config; }
   /// SHA-256 of the metadata, which holds the digests of all segments: the identity of the
   /// artifact.
   const Sha256Digest &digest() const;

@@ -118,7 +118,7 @@ void decodePlan(Decoder &d, const fb::Plan *from, Plan &to) {
   });
 }
 
-void decodeConfig(Decoder &d, const fb::Config *from, ModelConfig &to) {
+void decodeConfig(Decoder &d, const fb::Config *from, ArtifactConfig &to) {
   if (!from)
     return d.fail("there is no configuration");
   d.string(from->family(), to.family);

@@ -110,8 +110,6 @@ struct ArtifactConfig {
   uint32_t hiddenStride() const { return (hidden + AXM_GROUP - 1) / AXM_GROUP * AXM_GROUP; }
 };
 
-using ModelConfig = ArtifactConfig;
-
 struct InputInfo {
   std::string name;
   uint64_t size = 0;
@@ -127,7 +125,7 @@ struct ProvenanceInfo {
 };
 
 struct Metadata {
-  ModelConfig config;
+  ArtifactConfig config;
   KvInfo kv;
   Plan plan;
   std::vector<TensorInfo> tensors;

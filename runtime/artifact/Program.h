@@ -17,7 +17,7 @@ struct LoadedKernel {
 };
 
 struct LoadedProgram {
-  ModelConfig config;
+  ArtifactConfig config;
   KvInfo kv;
   Plan plan;
   std::vector<LoadedKernel> kernels;

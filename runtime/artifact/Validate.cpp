@@ -32,7 +32,7 @@ Status inRange(const char *what, uint64_t value, uint64_t low, uint64_t high) {
   return Status::okStatus();
 }
 
-Status validateConfig(const ModelConfig &c) {
+Status validateConfig(const ArtifactConfig &c) {
   AXIOM_RETURN_IF_ERROR(inRange("config.hidden", c.hidden, 1, kMaxDim));
   AXIOM_RETURN_IF_ERROR(inRange("config.intermediate", c.intermediate, 1, kMaxDim));
   AXIOM_RETURN_IF_ERROR(inRange("config.layers", c.layers, 1, 4096));
@@ -60,7 +60,7 @@ Status validateConfig(const ModelConfig &c) {
   return Status::okStatus();
 }
 
-Status validateKv(const KvInfo &kv, const ModelConfig &c) {
+Status validateKv(const KvInfo &kv, const ArtifactConfig &c) {
   // All factors are at most 2^24, 2^12 and 2^12 by now: no overflow.
   uint64_t head = kvHeadBytes(kv.type, c.headDim);
   uint64_t layer = head * c.kvHeads, block = layer * c.layers;

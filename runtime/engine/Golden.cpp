@@ -143,7 +143,7 @@ std::vector<GoldenPart> digestParts(const Artifact &artifact) {
 
 Status runPrompts(std::shared_ptr<const Artifact> artifact, uint32_t threads,
                   std::vector<GoldenPrompt> &prompts) {
-  const ModelConfig &config = artifact->config();
+  const ArtifactConfig &config = artifact->config();
   uint32_t longest = 1;
   for (const GoldenPrompt &prompt : prompts) {
     if (prompt.tokens.empty() || prompt.tokens.size() > kMaxGoldenTokens)

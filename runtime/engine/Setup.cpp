@@ -10,7 +10,7 @@ namespace {
 constexpr uint64_t kDefaultPositions = 16384; ///< at most, when the caller names no number
 constexpr uint32_t kMaxBlocks = 1u << 24;     ///< 2^30 positions
 
-uint64_t rowBytes(const ModelConfig &config, uint32_t rows) {
+uint64_t rowBytes(const ArtifactConfig &config, uint32_t rows) {
   return uint64_t(rows) *
          (uint64_t(config.logitsStride()) * sizeof(float) + config.numTiles() * sizeof(AxmTile));
 }
@@ -26,7 +26,7 @@ std::string MemoryPlan::text() const {
 
 Result<MemoryPlan> planMemory(const Artifact &artifact, const EngineSettings &settings) {
   const LoadedProgram &program = artifact.program();
-  const ModelConfig &config = program.config;
+  const ArtifactConfig &config = program.config;
   MemoryPlan plan;
   plan.limits = {settings.maxBatchedTokens, settings.maxSequences,
                  settings.maxRows == 0 ? settings.maxSequences : settings.maxRows};
@@ -80,7 +80,7 @@ createEngine(std::shared_ptr<const Artifact> artifact, const EngineSettings &set
                        : "fewer tokens a step or a smaller model are needed")};
   AXIOM_ASSIGN_OR_RETURN(std::unique_ptr<Executor> executor,
                          Executor::create(artifact, plan.executor));
-  const ModelConfig &config = artifact->config();
+  const ArtifactConfig &config = artifact->config();
   ModelInfo info;
   info.vocab = config.vocab;
   info.logitsStride = config.logitsStride();

@@ -37,7 +37,7 @@ private:
   }
 
   void config() {
-    const ModelConfig &a = a_.config(), &b = b_.config();
+    const ArtifactConfig &a = a_.config(), &b = b_.config();
     text("config family", a.family, b.family);
     text("config name", a.name, b.name);
     number("config hidden", a.hidden, b.hidden);

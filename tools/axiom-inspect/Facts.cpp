@@ -54,7 +54,7 @@ LoadedProgram describedProgram(const Artifact &artifact, const std::vector<Image
 }
 
 Result<MemoryAnswer> answer(const LoadedProgram &program, const MemoryQuestion &question) {
-  const ModelConfig &config = program.config;
+  const ArtifactConfig &config = program.config;
   MemoryAnswer memory;
   memory.question = question;
   uint32_t &context = memory.question.context;

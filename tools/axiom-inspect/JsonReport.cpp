@@ -8,7 +8,7 @@ using Json = nlohmann::ordered_json;
 
 namespace {
 
-Json configJson(const ModelConfig &c) {
+Json configJson(const ArtifactConfig &c) {
   return {{"family", c.family},
           {"name", c.name},
           {"hidden", c.hidden},

@@ -18,7 +18,7 @@ std::string bytesText(uint64_t bytes) {
 void summary(const Facts &facts, std::string &out) {
   const Artifact &a = *facts.artifact;
   const Metadata &m = a.metadata();
-  const ModelConfig &c = m.config;
+  const ArtifactConfig &c = m.config;
   out += format("%s\n", quoted(a.path()).c_str());
   out += format("  model       %s, family %s\n", quoted(c.name).c_str(), quoted(c.family).c_str());
   out +=

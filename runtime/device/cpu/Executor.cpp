@@ -193,7 +193,7 @@ Status Executor::Impl::checkInput(const StepInput &in) const {
   if (in.positions.size() != count || in.tableOffsets.size() != count || in.rows.size() > count)
     return wrong(format("%zu tokens with %zu positions, %zu table offsets and %zu rows", count,
                         in.positions.size(), in.tableOffsets.size(), in.rows.size()));
-  const ModelConfig &config = program->config;
+  const ArtifactConfig &config = program->config;
   for (size_t i = 0; i < count; ++i) {
     if (in.tokens[i] < 0 || static_cast<uint32_t>(in.tokens[i]) >= config.vocab)
       return wrong(format("token %d; 0 to %u are possible", in.tokens[i], config.vocab - 1));

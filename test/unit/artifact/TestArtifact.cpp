@@ -64,7 +64,7 @@ Offset<fb::Plan> buildPlan(FlatBufferBuilder &b, const Plan &plan) {
   return fb::CreatePlan(b, repeatList, slotList, plan.residualSlot);
 }
 
-Offset<fb::Config> buildConfig(FlatBufferBuilder &b, const ModelConfig &c) {
+Offset<fb::Config> buildConfig(FlatBufferBuilder &b, const ArtifactConfig &c) {
   auto family = b.CreateString(c.family), name = b.CreateString(c.name);
   auto bos = b.CreateString(c.bosToken), eos = b.CreateString(c.eosToken);
   auto eosIds = b.CreateVector(c.eos);
@@ -285,7 +285,7 @@ void makePlan(Metadata &m, const std::vector<AxmKernelRow> &rows) {
 } // namespace
 
 std::vector<AxmKernelRow> testKernelRows(const Metadata &m) {
-  const ModelConfig &c = m.config;
+  const ArtifactConfig &c = m.config;
   auto bytes = [&](size_t index) { return m.tensors[index].size; };
   uint64_t x = 4ull * c.hiddenStride();
   std::vector<AxmArgRow> kvRead = {
@@ -350,7 +350,7 @@ std::vector<uint8_t> makeImage(std::vector<AxmKernelRow> &rows) {
 TestArtifact makeTestArtifact() {
   TestArtifact a;
   Metadata &m = a.metadata;
-  ModelConfig &c = m.config;
+  ArtifactConfig &c = m.config;
   c.family = "llama";
   c.name = "tiny";
   c.hidden = 40;
