@@ -71,8 +71,10 @@ public:
 
   Result<std::vector<InputDigest>> digests() const override {
     return std::vector<InputDigest>{
-        {file_.name(), sha256Hex(Sha256::of(file_.bytes())), file_.size()}};
+        {file_.name(), sha256Hex(sha256OfFile(file_)), file_.size()}};
   }
+
+  void releasePages(std::span<const uint8_t> bytes) const override { file_.release(bytes); }
 
 private:
   /// Matrices stay as they are and are marked; a permuted bias is copied in its logical order.

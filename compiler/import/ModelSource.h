@@ -106,6 +106,9 @@ public:
   const std::string &format() const { return format_; }
   /// SHA-256 of every input file, computed on demand (reads the files once).
   virtual Result<std::vector<InputDigest>> digests() const = 0;
+  /// Gives the pages of a mapped tensor back to the system: what has been packed need not stay resident.
+  /// The bytes stay readable.
+  virtual void releasePages(std::span<const uint8_t> bytes) const { (void)bytes; }
   /// Things the user should know: ignored tensors, chosen spellings, and so on.
   const std::vector<std::string> &notes() const { return notes_; }
 

@@ -48,8 +48,13 @@ public:
   Result<std::vector<InputDigest>> digests() const override {
     std::vector<InputDigest> all = smallDigests_;
     for (const MappedFile &file : files_)
-      all.push_back({file.name(), sha256Hex(Sha256::of(file.bytes())), file.size()});
+      all.push_back({file.name(), sha256Hex(sha256OfFile(file)), file.size()});
     return all;
+  }
+
+  void releasePages(std::span<const uint8_t> bytes) const override {
+    for (const MappedFile &file : files_)
+      file.release(bytes);
   }
 
 private:

@@ -199,8 +199,11 @@ Result<std::vector<PackedTensor>> packWeights(const std::vector<PlanWeight> &wei
     AXIOM_RETURN_IF_ERROR(sink(result.bytes));
     position += result.bytes.size();
     addStats(tensors[index], result.stats);
-    if (i + 1 == chunks.size() || chunks[i + 1].weight != index)
+    if (i + 1 == chunks.size() || chunks[i + 1].weight != index) {
       tensors[index].sha256 = digest.finish();
+      if (const SourceTensor *packed = source.find(weights[index].source))
+        source.releasePages(packed->bytes);
+    }
     if (options.progress)
       options.progress(position, layout.size);
   }

@@ -37,11 +37,16 @@ WeightFormat kept(WeightFormat source) {
   }
 }
 
-bool feedsHead(ir::WeightOp weight) {
-  return llvm::any_of(weight->getUsers(), [](Operation *user) {
+/// A table that is embedding and head at once: its error counts twice, and in small models a 4-bit head
+/// costs more than all other weights together.
+bool tiedHead(ir::WeightOp weight) {
+  bool head = false, embedding = false;
+  for (Operation *user : weight->getUsers()) {
     auto linear = dyn_cast<ir::LinearOp>(user);
-    return linear && linear.getRole() == ir::Role::Head;
-  });
+    head |= linear && linear.getRole() == ir::Role::Head;
+    embedding |= isa<ir::EmbeddingOp>(user);
+  }
+  return head && embedding;
 }
 
 struct AssignFormats : impl::AssignFormatsBase<AssignFormats> {
@@ -95,7 +100,7 @@ struct AssignFormats : impl::AssignFormatsBase<AssignFormats> {
         return;
       WeightFormat format = wanted ? *wanted : kept(type.getFormat());
       bool four = wanted == WeightFormat::Q4 || wanted == WeightFormat::Q4F16;
-      if (four && feedsHead(weight))
+      if (four && tiedHead(weight))
         format = WeightFormat::Q8;
       for (auto [i, entry] : llvm::enumerate(*patterns))
         if (entry.pattern->match(weight.getTensor())) {

@@ -1,5 +1,7 @@
 #include "runtime/base/MappedFile.h"
 
+#include "runtime/base/Sha256.h"
+
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
@@ -92,6 +94,13 @@ std::string MappedFile::name() const {
   return slash == std::string::npos ? path_ : path_.substr(slash + 1);
 }
 
+void MappedFile::release(std::span<const uint8_t> bytes) const {
+  uintptr_t begin = reinterpret_cast<uintptr_t>(data_);
+  uintptr_t at = reinterpret_cast<uintptr_t>(bytes.data());
+  if (at >= begin && at - begin < size_)
+    advise(Access::DontNeed, at - begin, bytes.size());
+}
+
 void MappedFile::advise(Access access, uint64_t offset, uint64_t size) const {
   if (offset >= size_)
     return;
@@ -104,6 +113,19 @@ void MappedFile::advise(Access access, uint64_t offset, uint64_t size) const {
   uint64_t begin = offset / page * page;
   uint64_t end = offset + std::min<uint64_t>(size, size_ - offset);
   ::madvise(const_cast<uint8_t *>(data_) + begin, end - begin, advice);
+}
+
+std::array<uint8_t, 32> sha256OfFile(const MappedFile &file) {
+  constexpr size_t kPiece = 8u << 20;
+  Sha256 hash;
+  std::span<const uint8_t> rest = file.bytes();
+  while (!rest.empty()) {
+    std::span<const uint8_t> piece = rest.first(std::min(kPiece, rest.size()));
+    hash.update(piece);
+    file.release(piece);
+    rest = rest.subspan(piece.size());
+  }
+  return hash.finish();
 }
 
 Result<std::string> readSmallFile(const std::string &path, uint64_t maxBytes) {

@@ -5,6 +5,7 @@
 
 #include "runtime/base/Status.h"
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -33,6 +34,8 @@ public:
   enum class Access { Normal, Sequential, Random, WillNeed, DontNeed };
   /// A hint for the pages that hold [offset, offset + size); wrong hints cost time only.
   void advise(Access access, uint64_t offset = 0, uint64_t size = UINT64_MAX) const;
+  /// Drops the resident pages of `bytes` if it lies in this mapping; reading brings them back.
+  void release(std::span<const uint8_t> bytes) const;
 
 private:
   void unmap();
@@ -41,6 +44,9 @@ private:
   const uint8_t *data_ = nullptr;
   size_t size_ = 0;
 };
+
+/// SHA-256 of a whole mapped file, which need not fit in memory: pages are dropped as they are read.
+std::array<uint8_t, 32> sha256OfFile(const MappedFile &file);
 
 /// Reads a small regular file into memory; refuses one larger than `maxBytes`.
 Result<std::string> readSmallFile(const std::string &path, uint64_t maxBytes);

@@ -11,7 +11,7 @@
 
 // CHECK-LABEL: @step
 func.func @step(%t: tensor<?xi32>, %n: tensor<?x8xf32>) -> tensor<?x9xf32> {
-  // A tied table follows the head: 8 bits unless an override says else.
+  // A tied table has 8 bits unless an override says else.
   // KEEP: axiom.weight "embed" : <9 x 8, f16>
   // Q4: axiom.weight "embed" : <9 x 8, q8>
   // OVER: axiom.weight "embed" : <9 x 8, q4>
