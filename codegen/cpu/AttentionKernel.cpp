@@ -9,9 +9,10 @@ using arith::CmpIPredicate;
 
 namespace {
 
-/// One unit: a token and a KV head, with all query heads of that KV head together, so that K and V are
-/// read and converted once for the group. Scratch: scores [group][64], block output [group][dim],
-/// folded output [group][dim], then {max, sum of the block, folded max, folded sum} per query head.
+/// One unit: a token and a KV head, with all query heads of that KV head together, so that K and V
+/// are read and converted once for the group. Scratch: scores [group][64], block output
+/// [group][dim], folded output [group][dim], then {max, sum of the block, folded max, folded sum}
+/// per query head.
 class AttentionUnit {
 public:
   AttentionUnit(KernelContext &k, Value unit)
@@ -22,9 +23,9 @@ public:
     output = e.at(scores, group * 256);
     folded = e.at(output, group * padded * 4);
     stats = e.at(folded, group * padded * 4);
-    query = e.at(k.arg("q"), e.mul(e.add(e.mul(token, e.i64c(spec.heads)),
-                                         e.mul(head, e.i64c(group))),
-                                   e.i64c(padded * 4)));
+    query =
+        e.at(k.arg("q"), e.mul(e.add(e.mul(token, e.i64c(spec.heads)), e.mul(head, e.i64c(group))),
+                               e.i64c(padded * 4)));
   }
 
   void emit() {
@@ -66,7 +67,9 @@ private:
       body(e.i64c(whole), group - whole);
   }
 
-  int64_t elementShift() { return spec.kvType == AXM_KV_F32 ? 2 : spec.kvType == AXM_KV_F16 ? 1 : 0; }
+  int64_t elementShift() {
+    return spec.kvType == AXM_KV_F32 ? 2 : spec.kvType == AXM_KV_F16 ? 1 : 0;
+  }
   Value loadKv(Value at) {
     if (spec.kvType == AXM_KV_F32)
       return e.load(v8, at);
@@ -184,9 +187,8 @@ private:
         [&] {
           e.store(m, e.at(mine, 8));
           e.store(l, e.at(mine, 12));
-          e.loop(e.i64c(0), e.i64c(padded * 4), 32, [&](Value at) {
-            e.store(e.load(v8, e.at(from, at)), e.at(to, at));
-          });
+          e.loop(e.i64c(0), e.i64c(padded * 4), 32,
+                 [&](Value at) { e.store(e.load(v8, e.at(from, at)), e.at(to, at)); });
         },
         [&] {
           Value oldMax = e.load(e.f32, e.at(mine, 8)), oldSum = e.load(e.f32, e.at(mine, 12));
@@ -207,13 +209,13 @@ private:
     Value r = e.fdiv(e.floatOf(e.f32, 1.0f), e.load(e.f32, e.at(mine, 12)));
     int64_t rowBytes = 4 * plan::rowStride(spec.heads * spec.headDim);
     Value index = e.add(e.mul(head, e.i64c(group)), g);
-    Value to = e.at(e.at(k.arg("out"), e.mul(token, e.i64c(rowBytes))), e.mul(index, e.i64c(dim * 4)));
+    Value to =
+        e.at(e.at(k.arg("out"), e.mul(token, e.i64c(rowBytes))), e.mul(index, e.i64c(dim * 4)));
     auto copy = [&](int64_t begin, int64_t end, int64_t lanes) {
       Type type = e.vec(lanes, e.f32);
       Value scale = e.splat(r, type);
-      e.loop(e.i64c(begin * 4), e.i64c(end * 4), lanes * 4, [&](Value at) {
-        e.store(e.fmul(e.load(type, e.at(from, at)), scale), e.at(to, at));
-      });
+      e.loop(e.i64c(begin * 4), e.i64c(end * 4), lanes * 4,
+             [&](Value at) { e.store(e.fmul(e.load(type, e.at(from, at)), scale), e.at(to, at)); });
     };
     copy(0, dim / 8 * 8, 8);
     if (dim % 8)

@@ -14,8 +14,8 @@ std::vector<std::string> cpuLevels() {
   return names;
 }
 
-Result<CodeImage> compileCpuImage(const std::vector<plan::KernelSpec> &kernels, const std::string &name,
-                                  CodeText *text, const ModuleEdit &edit) {
+Result<CodeImage> compileCpuImage(const std::vector<plan::KernelSpec> &kernels,
+                                  const std::string &name, CodeText *text, const ModuleEdit &edit) {
   const CpuLevel *level = nullptr;
   for (const CpuLevel &candidate : levels())
     if (candidate.name == name)
@@ -24,7 +24,8 @@ Result<CodeImage> compileCpuImage(const std::vector<plan::KernelSpec> &kernels, 
     std::string known;
     for (const CpuLevel &candidate : levels())
       known += (known.empty() ? "" : ", ") + candidate.name;
-    return Status(Code::Unsupported, "unknown CPU level '" + name + "'; this compiler has: " + known);
+    return Status(Code::Unsupported,
+                  "unknown CPU level '" + name + "'; this compiler has: " + known);
   }
   mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
   context.loadDialect<mlir::arith::ArithDialect, mlir::func::FuncDialect, mlir::scf::SCFDialect,

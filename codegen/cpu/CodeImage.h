@@ -17,8 +17,8 @@ class ModuleOp;
 namespace axiom::codegen {
 
 struct CodeImage {
-  std::string target;            ///< "cpu:x86-64-v3"
-  std::vector<uint8_t> bytes;    ///< starts with AxmImageHeader and the kernel table
+  std::string target;             ///< "cpu:x86-64-v3"
+  std::vector<uint8_t> bytes;     ///< starts with AxmImageHeader and the kernel table
   std::vector<AxmKernelRow> rows; ///< a copy of the table, in the order of the specs
 };
 

@@ -18,12 +18,12 @@ struct DotBody {
       : e(e), format(format), tokens(tokens), v8(e.vec(8, e.f32)), v8h(e.vec(8, e.f16)),
         v8i(e.vec(8, e.i32)), b32(e.vec(32, e.i8)) {}
 
-  Value token(Value base, int64_t t) { return t == 0 ? base : e.at(base, e.mul(actStride, e.i64c(t))); }
+  Value token(Value base, int64_t t) {
+    return t == 0 ? base : e.at(base, e.mul(actStride, e.i64c(t)));
+  }
 
   /// 4 int8 activations repeated over the 8 rows of a register.
-  Value broadcast4(Value address) {
-    return e.bitcast(e.splat(e.load(e.i32, address), v8i), b32);
-  }
+  Value broadcast4(Value address) { return e.bitcast(e.splat(e.load(e.i32, address), v8i), b32); }
   Value maddubs(Value u, Value s) {
     return e.intrinsic("llvm.x86.avx2.pmadd.ub.sw", e.vec(16, e.i16), {u, s});
   }
@@ -82,9 +82,7 @@ struct DotBody {
   }
 
   void groupQ4(Value w, Value d, Value dm, Value acts, Value pairs, SmallVector<Value> &acc) {
-    auto small = [&](Value at) {
-      return e.sitofp(e.zext(e.load(e.vec(8, e.i8), at), v8i), v8);
-    };
+    auto small = [&](Value at) { return e.sitofp(e.zext(e.load(e.vec(8, e.i8), at), v8i), v8); };
     Value wscale = e.fmul(d, small(w)), wmin = e.fmul(dm, small(e.at(w, 8)));
     SmallVector<Value> regs = nibbles(e.at(w, 16));
     for (int64_t t = 0; t < tokens; ++t)
@@ -104,7 +102,8 @@ struct DotBody {
   }
 
   /// Quantized segment: accumulators of all tokens for one stripe.
-  SmallVector<Value> quantizedSegment(Value w, Value acts, Value scales, Value groups, Value firstRun) {
+  SmallVector<Value> quantizedSegment(Value w, Value acts, Value scales, Value groups,
+                                      Value firstRun) {
     SmallVector<Value> zero(tokens, e.floatOf(v8, 0.0f));
     int64_t groupBytes = format == AXM_FORMAT_Q8 ? 272 : format == AXM_FORMAT_Q4F16 ? 160 : 144;
     if (format != AXM_FORMAT_Q4)
@@ -121,26 +120,28 @@ struct DotBody {
     Value runs = e.add(e.udiv(e.add(e.sub(groups, firstRun), e.i64c(7)), e.i64c(8)), e.i64c(1));
     SmallVector<Value> inits = {w, e.i64c(0)};
     inits.append(zero);
-    SmallVector<Value> result = e.loop(e.i64c(0), runs, 1, inits, [&](Value run, ValueRange carried) {
-      Value at = carried[0], done = carried[1];
-      Value first = e.cmp(arith::CmpIPredicate::eq, run, e.i64c(0));
-      Value count = e.select(first, firstRun, e.umin(e.sub(groups, done), e.i64c(8)));
-      Value d = e.extf(e.load(v8h, at), v8), dm = e.extf(e.load(v8h, e.at(at, 16)), v8);
-      at = e.at(at, 32);
-      SmallVector<Value> acc = e.loop(
-          e.i64c(0), count, 1, carried.drop_front(2), [&](Value g, ValueRange inner) {
-            SmallVector<Value> next(inner);
-            Value block = e.at(at, e.mul(g, e.i64c(groupBytes)));
-            if (tokens <= 2)
-              prefetchAhead(block, groupBytes);
-            Value k = e.add(done, g);
-            groupQ4(block, d, dm, e.at(acts, e.shl(k, 5)), e.at(scales, e.shl(k, 3)), next);
-            return next;
-          });
-      SmallVector<Value> next = {e.at(at, e.mul(count, e.i64c(groupBytes))), e.add(done, count)};
-      next.append(acc);
-      return next;
-    });
+    SmallVector<Value> result =
+        e.loop(e.i64c(0), runs, 1, inits, [&](Value run, ValueRange carried) {
+          Value at = carried[0], done = carried[1];
+          Value first = e.cmp(arith::CmpIPredicate::eq, run, e.i64c(0));
+          Value count = e.select(first, firstRun, e.umin(e.sub(groups, done), e.i64c(8)));
+          Value d = e.extf(e.load(v8h, at), v8), dm = e.extf(e.load(v8h, e.at(at, 16)), v8);
+          at = e.at(at, 32);
+          SmallVector<Value> acc =
+              e.loop(e.i64c(0), count, 1, carried.drop_front(2), [&](Value g, ValueRange inner) {
+                SmallVector<Value> next(inner);
+                Value block = e.at(at, e.mul(g, e.i64c(groupBytes)));
+                if (tokens <= 2)
+                  prefetchAhead(block, groupBytes);
+                Value k = e.add(done, g);
+                groupQ4(block, d, dm, e.at(acts, e.shl(k, 5)), e.at(scales, e.shl(k, 3)), next);
+                return next;
+              });
+          SmallVector<Value> next = {e.at(at, e.mul(count, e.i64c(groupBytes))),
+                                     e.add(done, count)};
+          next.append(acc);
+          return next;
+        });
     return SmallVector<Value>(ArrayRef<Value>(result).drop_front(2));
   }
 
@@ -182,8 +183,8 @@ static std::string dotName(AxmFormat format, int64_t tokens) {
   return std::string("dot.") + names[format] + "." + std::to_string(tokens);
 }
 
-/// Arguments: 0 weights, 1 stripeBytes, 2 stripes, 3 acts, 4 actStride, 5 scales, 6 groups (float: k),
-/// 7 firstRun, 8 out, 9 outToken, 10 outStripe.
+/// Arguments: 0 weights, 1 stripeBytes, 2 stripes, 3 acts, 4 actStride, 5 scales, 6 groups (float:
+/// k), 7 firstRun, 8 out, 9 outToken, 10 outStripe.
 static void emitDotFunction(Emit &e, AxmFormat format, int64_t tokens) {
   SmallVector<Type> types = {e.ptr, e.i64, e.i64, e.ptr, e.i64, e.ptr,
                              e.i64, e.i64, e.ptr, e.i64, e.i64};
@@ -193,8 +194,8 @@ static void emitDotFunction(Emit &e, AxmFormat format, int64_t tokens) {
     auto storeAll = [&](ArrayRef<Value> acc, Value stripe, size_t width) {
       for (int64_t t = 0; t < tokens; ++t)
         for (size_t s = 0; s < width; ++s) {
-          Value row = e.at(a[8], e.add(e.mul(a[9], e.i64c(t)),
-                                       e.mul(a[10], e.add(stripe, e.i64c(s)))));
+          Value row =
+              e.at(a[8], e.add(e.mul(a[9], e.i64c(t)), e.mul(a[10], e.add(stripe, e.i64c(s)))));
           e.store(acc[t * width + s], row);
         }
     };
@@ -227,9 +228,10 @@ void emitDot(Emit &e, AxmFormat format, int64_t tokens, const DotCall &call) {
     emitDotFunction(e, format, tokens);
   bool quantized = plan::isQuantized(format);
   int64_t firstRun = std::min<int64_t>(call.groups, 8 - call.firstGroup % 8);
-  e.call(name, {call.weights, call.stripeBytes, call.stripes, call.acts, call.actStride,
-                quantized ? call.scales : call.acts, e.i64c(quantized ? call.groups : call.groups * 32),
-                e.i64c(firstRun), call.out, call.outToken, call.outStripe});
+  e.call(name,
+         {call.weights, call.stripeBytes, call.stripes, call.acts, call.actStride,
+          quantized ? call.scales : call.acts, e.i64c(quantized ? call.groups : call.groups * 32),
+          e.i64c(firstRun), call.out, call.outToken, call.outStripe});
 }
 
 } // namespace axiom::codegen

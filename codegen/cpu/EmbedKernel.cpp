@@ -110,9 +110,8 @@ void emitEmbedBody(KernelContext &k) {
       decoder.segment(e.at(at, skip), bounds[s] / 32, bounds[s + 1] / 32);
     }
     // A format with a minimum does not decode its padding to 0.
-    e.loop(e.i64c(spec.inner), e.i64c(padded), 1, [&](Value i) {
-      e.store(e.floatOf(e.f32, 0.0f), e.at(out, e.shl(i, 2)));
-    });
+    e.loop(e.i64c(spec.inner), e.i64c(padded), 1,
+           [&](Value i) { e.store(e.floatOf(e.f32, 0.0f), e.at(out, e.shl(i, 2))); });
   });
 }
 

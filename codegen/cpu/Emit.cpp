@@ -9,7 +9,8 @@ using namespace mlir;
 Emit::Emit(ModuleOp module)
     : b(module.getContext()), loc(b.getUnknownLoc()), module(module), i1(b.getI1Type()),
       i8(b.getI8Type()), i16(b.getI16Type()), i32(b.getI32Type()), i64(b.getI64Type()),
-      f16(b.getF16Type()), f32(b.getF32Type()), ptr(LLVM::LLVMPointerType::get(module.getContext())) {}
+      f16(b.getF16Type()), f32(b.getF32Type()),
+      ptr(LLVM::LLVMPointerType::get(module.getContext())) {}
 
 Type Emit::vec(int64_t n, Type element) const {
   return n == 1 ? element : Type(VectorType::get({n}, element));
@@ -65,9 +66,7 @@ Value Emit::select(Value condition, Value a, Value c) {
   return arith::SelectOp::create(b, loc, condition, a, c);
 }
 
-Value Emit::bitcast(Value a, Type to) {
-  return LLVM::BitcastOp::create(b, loc, to, a);
-}
+Value Emit::bitcast(Value a, Type to) { return LLVM::BitcastOp::create(b, loc, to, a); }
 Value Emit::zext(Value a, Type to) { return arith::ExtUIOp::create(b, loc, to, a); }
 Value Emit::sext(Value a, Type to) { return arith::ExtSIOp::create(b, loc, to, a); }
 Value Emit::trunc(Value a, Type to) { return arith::TruncIOp::create(b, loc, to, a); }
@@ -78,9 +77,7 @@ Value Emit::sitofp(Value a, Type to) { return arith::SIToFPOp::create(b, loc, to
 Value Emit::at(Value base, Value offset) {
   return LLVM::GEPOp::create(b, loc, ptr, i8, base, ArrayRef<LLVM::GEPArg>{offset});
 }
-Value Emit::at(Value base, int64_t offset) {
-  return offset == 0 ? base : at(base, i64c(offset));
-}
+Value Emit::at(Value base, int64_t offset) { return offset == 0 ? base : at(base, i64c(offset)); }
 Value Emit::load(Type type, Value address, unsigned align) {
   return LLVM::LoadOp::create(b, loc, type, address, align);
 }
@@ -118,7 +115,8 @@ Value Emit::intrinsic(StringRef name, Type result, ValueRange args) {
   return LLVM::CallIntrinsicOp::create(b, loc, result, b.getStringAttr(name), args)->getResult(0);
 }
 
-llvm::SmallVector<Value> Emit::loop(Value lo, Value hi, int64_t step, ValueRange inits, LoopBody body) {
+llvm::SmallVector<Value> Emit::loop(Value lo, Value hi, int64_t step, ValueRange inits,
+                                    LoopBody body) {
   auto op = scf::ForOp::create(b, loc, lo, hi, i64c(step), inits,
                                [&](OpBuilder &inner, Location, Value iv, ValueRange carried) {
                                  OpBuilder saved = b;
@@ -155,8 +153,7 @@ func::FuncOp Emit::function(StringRef name, ArrayRef<Type> args, bool internal,
   b.setInsertionPointToEnd(module.getBody());
   auto op = func::FuncOp::create(b, loc, name, b.getFunctionType(args, {}));
   if (internal)
-    op->setAttr("llvm.linkage",
-                LLVM::LinkageAttr::get(b.getContext(), LLVM::Linkage::Internal));
+    op->setAttr("llvm.linkage", LLVM::LinkageAttr::get(b.getContext(), LLVM::Linkage::Internal));
   SmallVector<Attribute> attrs = {b.getStringAttr("nounwind")};
   if (internal)
     attrs.push_back(b.getStringAttr("noinline"));

@@ -1,6 +1,6 @@
-// A thin layer over OpBuilder for writing kernels: byte-addressed loads and stores, arithmetic on f32
-// and integer scalars or vectors, counted loops. Everything emitted is plain arith, scf, func and LLVM
-// dialect; one ISA level differs from another only in the few intrinsics of Dot.cpp.
+// A thin layer over OpBuilder for writing kernels: byte-addressed loads and stores, arithmetic on
+// f32 and integer scalars or vectors, counted loops. Everything emitted is plain arith, scf, func
+// and LLVM dialect; one ISA level differs from another only in the few intrinsics of Dot.cpp.
 #ifndef AXIOM_CODEGEN_CPU_EMIT_H
 #define AXIOM_CODEGEN_CPU_EMIT_H
 
@@ -30,8 +30,8 @@ public:
   mlir::ModuleOp module;
   Type i1, i8, i16, i32, i64, f16, f32, ptr;
 
-  /// vector<n x element>; n = 1 gives the element itself, so that code can be written once for whole
-  /// vectors and for single elements.
+  /// vector<n x element>; n = 1 gives the element itself, so that code can be written once for
+  /// whole vectors and for single elements.
   Type vec(int64_t n, Type element) const;
 
   // Constants. Float constants are given by value and must be exact in f32.
@@ -94,12 +94,14 @@ public:
 
   using LoopBody = llvm::function_ref<llvm::SmallVector<Value>(Value iv, mlir::ValueRange carried)>;
   /// for (iv = lo; iv < hi; iv += step): i64, with loop-carried values.
-  llvm::SmallVector<Value> loop(Value lo, Value hi, int64_t step, mlir::ValueRange inits, LoopBody body);
+  llvm::SmallVector<Value> loop(Value lo, Value hi, int64_t step, mlir::ValueRange inits,
+                                LoopBody body);
   void loop(Value lo, Value hi, int64_t step, llvm::function_ref<void(Value)> body);
   void when(Value condition, llvm::function_ref<void()> then,
             llvm::function_ref<void()> otherwise = nullptr);
 
-  /// A function of the module. Internal ones are never inlined, so that shared inner loops exist once.
+  /// A function of the module. Internal ones are never inlined, so that shared inner loops exist
+  /// once.
   mlir::func::FuncOp function(llvm::StringRef name, llvm::ArrayRef<Type> args, bool internal,
                               llvm::function_ref<void(mlir::ValueRange)> body);
   void call(llvm::StringRef name, mlir::ValueRange args);

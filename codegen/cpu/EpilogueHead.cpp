@@ -7,18 +7,17 @@ using namespace mlir;
 using arith::CmpFPredicate;
 using arith::CmpIPredicate;
 
-/// Max, lowest id with the max, and sum of exp(l - max) of `count` logits (a multiple of 64 by padding
-/// with -inf); id0 is the id of the first.
+/// Max, lowest id with the max, and sum of exp(l - max) of `count` logits (a multiple of 64 by
+/// padding with -inf); id0 is the id of the first.
 static void emitTileStatistics(Emit &e, Value logits, Value count, Value id0, Value to) {
   Type v8 = e.vec(8, e.f32), v8i = e.vec(8, e.i32);
   Value bytes = e.shl(count, 2);
   Value minusInf = e.bitcast(e.intOf(v8i, 0xff800000u), v8);
-  auto maximum = [&](Value a, Value b) {
-    return e.select(e.fcmp(CmpFPredicate::OGT, b, a), b, a);
-  };
-  Value maxes = e.loop(e.i64c(0), bytes, 32, ValueRange{minusInf}, [&](Value at, ValueRange carried) {
-    return SmallVector<Value>{maximum(carried[0], e.load(v8, e.at(logits, at)))};
-  })[0];
+  auto maximum = [&](Value a, Value b) { return e.select(e.fcmp(CmpFPredicate::OGT, b, a), b, a); };
+  Value maxes =
+      e.loop(e.i64c(0), bytes, 32, ValueRange{minusInf}, [&](Value at, ValueRange carried) {
+        return SmallVector<Value>{maximum(carried[0], e.load(v8, e.at(logits, at)))};
+      })[0];
   Value max = e.halve8(maxes, maximum);
   Value maxSplat = e.splat(max, v8);
 
@@ -55,9 +54,8 @@ void emitHeadEpilogue(LinearBody &body) {
   int64_t packed = plan::packedRows(body.spec.ranges[0]);
   int64_t tiles = (vocab + AXM_TILE_IDS - 1) / AXM_TILE_IDS;
   if (!e.hasFunction("tile.statistics"))
-    e.function("tile.statistics", {e.ptr, e.i64, e.i64, e.ptr}, true, [&](ValueRange a) {
-      emitTileStatistics(e, a[0], a[1], a[2], a[3]);
-    });
+    e.function("tile.statistics", {e.ptr, e.i64, e.i64, e.ptr}, true,
+               [&](ValueRange a) { emitTileStatistics(e, a[0], a[1], a[2], a[3]); });
   e.loop(k.begin, k.end, 1, [&](Value unit) {
     Value first = e.shl(unit, 10);
     Value stripes = e.umin(e.i64c(128), e.sub(e.i64c(packed / 8), e.shl(unit, 7)));
@@ -80,8 +78,8 @@ void emitHeadEpilogue(LinearBody &body) {
           Value at = e.at(logits, e.shl(e.sub(id, first), 2));
           e.store(e.i32c(static_cast<int32_t>(0xff800000u)), at);
         });
-        Value tile = e.at(k.arg("tiles"), e.mul(e.add(e.mul(row, e.i64c(tiles)), unit),
-                                                e.i64c(sizeof(AxmTile))));
+        Value tile = e.at(k.arg("tiles"),
+                          e.mul(e.add(e.mul(row, e.i64c(tiles)), unit), e.i64c(sizeof(AxmTile))));
         e.call("tile.statistics", {logits, count, first, tile});
       });
     });

@@ -4,8 +4,8 @@
 namespace axiom::codegen {
 
 using namespace mlir;
-using arith::CmpIPredicate;
 using arith::CmpFPredicate;
+using arith::CmpIPredicate;
 
 namespace {
 
@@ -20,9 +20,8 @@ public:
     Value stripe = e.mul(head, e.i64c(padded / 8));
     body.forTiles([&](Value t, Value n) {
       body.rows(range, stripe, e.i64c(padded / 8), t, n, body.tile(), padded * 4);
-      e.loop(e.i64c(0), n, 1, [&](Value i) {
-        token(e.add(t, i), e.at(body.tile(), e.mul(i, e.i64c(padded * 4))));
-      });
+      e.loop(e.i64c(0), n, 1,
+             [&](Value i) { token(e.add(t, i), e.at(body.tile(), e.mul(i, e.i64c(padded * 4)))); });
     });
   }
 
@@ -72,7 +71,8 @@ private:
   }
 
   void storeQuery(Value t, Value row) {
-    Value to = e.at(k.arg("q"), e.mul(e.add(e.mul(t, e.i64c(spec.heads)), head), e.i64c(padded * 4)));
+    Value to =
+        e.at(k.arg("q"), e.mul(e.add(e.mul(t, e.i64c(spec.heads)), head), e.i64c(padded * 4)));
     Value scale = e.floatOf(body.v8, spec.qScale);
     e.loop(e.i64c(0), e.i64c(padded * 4), 32, [&](Value offset) {
       e.store(e.fmul(e.load(body.v8, e.at(row, offset)), scale), e.at(to, offset));
@@ -124,7 +124,9 @@ private:
     });
   }
 
-  int64_t elementShift() { return spec.kvType == AXM_KV_F32 ? 2 : spec.kvType == AXM_KV_F16 ? 1 : 0; }
+  int64_t elementShift() {
+    return spec.kvType == AXM_KV_F32 ? 2 : spec.kvType == AXM_KV_F16 ? 1 : 0;
+  }
 
   void storeKey(Value base, Value slot, Value row) {
     Value divisor;
@@ -167,8 +169,7 @@ void emitQkvEpilogue(LinearBody &body) {
         below(heads), [&] { HeadUnit(body, 0, unit).emit(); },
         [&] {
           e.when(
-              below(heads + kvHeads),
-              [&] { HeadUnit(body, 1, e.sub(unit, e.i64c(heads))).emit(); },
+              below(heads + kvHeads), [&] { HeadUnit(body, 1, e.sub(unit, e.i64c(heads))).emit(); },
               [&] { HeadUnit(body, 2, e.sub(unit, e.i64c(heads + kvHeads))).emit(); });
         });
   });

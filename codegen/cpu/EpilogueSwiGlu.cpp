@@ -5,8 +5,8 @@ namespace axiom::codegen {
 
 using namespace mlir;
 
-/// A unit is 32 outputs: 4 stripes of gate and 4 of up, side by side in the tile, so that a group of the
-/// next linear's activations is complete in one place.
+/// A unit is 32 outputs: 4 stripes of gate and 4 of up, side by side in the tile, so that a group
+/// of the next linear's activations is complete in one place.
 void emitSwiGluEpilogue(LinearBody &body) {
   Emit &e = body.e;
   KernelContext &k = body.k;

@@ -24,7 +24,8 @@ Value KernelContext::entry(const std::string &name, Value index) const {
 Value emitKvHead(KernelContext &k, Value tableOffset, Value blockIndex, Value head) {
   Emit &e = k.e;
   Value block = k.entry("blockTables", e.add(tableOffset, blockIndex));
-  Value offset = e.add(e.mul(block, e.i64c(k.spec.kvBlockBytes)), e.mul(head, e.i64c(k.spec.kvHeadBytes)));
+  Value offset =
+      e.add(e.mul(block, e.i64c(k.spec.kvBlockBytes)), e.mul(head, e.i64c(k.spec.kvHeadBytes)));
   return e.at(k.arg("kv"), offset);
 }
 
@@ -38,10 +39,14 @@ void emitKernel(Emit &e, const KernelSpec &spec) {
   if (hasPrologue(spec))
     emitEntry(".prologue", emitLinearPrologue);
   switch (spec.kind) {
-  case KernelKind::Linear: return emitEntry(".body", emitLinearBody);
-  case KernelKind::Attention: return emitEntry(".body", emitAttentionBody);
-  case KernelKind::Embed: return emitEntry(".body", emitEmbedBody);
-  case KernelKind::RopeAngles: return emitEntry(".body", emitRopeAnglesBody);
+  case KernelKind::Linear:
+    return emitEntry(".body", emitLinearBody);
+  case KernelKind::Attention:
+    return emitEntry(".body", emitAttentionBody);
+  case KernelKind::Embed:
+    return emitEntry(".body", emitEmbedBody);
+  case KernelKind::RopeAngles:
+    return emitEntry(".body", emitRopeAnglesBody);
   }
 }
 

@@ -1,4 +1,5 @@
-// What every kernel emitter starts from: the launch's fields, the arguments by name, and the scratch.
+// What every kernel emitter starts from: the launch's fields, the arguments by name, and the
+// scratch.
 #ifndef AXIOM_CODEGEN_CPU_KERNELCONTEXT_H
 #define AXIOM_CODEGEN_CPU_KERNELCONTEXT_H
 

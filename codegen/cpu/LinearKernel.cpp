@@ -8,10 +8,10 @@
 namespace axiom::codegen {
 
 using namespace mlir;
+using arith::CmpIPredicate;
 using plan::Epilogue;
 using plan::KernelSpec;
 using plan::Prologue;
-using arith::CmpIPredicate;
 
 static bool anyRange(const KernelSpec &spec, bool quantized) {
   for (const plan::LinearRange &range : spec.ranges)
@@ -195,10 +195,14 @@ void emitLinearBody(KernelContext &k) {
   LinearBody body(k);
   switch (k.spec.epilogue) {
   case Epilogue::Store:
-  case Epilogue::Residual: return emitPlainEpilogue(body);
-  case Epilogue::Qkv: return emitQkvEpilogue(body);
-  case Epilogue::SwiGlu: return emitSwiGluEpilogue(body);
-  case Epilogue::Head: return emitHeadEpilogue(body);
+  case Epilogue::Residual:
+    return emitPlainEpilogue(body);
+  case Epilogue::Qkv:
+    return emitQkvEpilogue(body);
+  case Epilogue::SwiGlu:
+    return emitSwiGluEpilogue(body);
+  case Epilogue::Head:
+    return emitHeadEpilogue(body);
   }
 }
 

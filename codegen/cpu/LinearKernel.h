@@ -27,7 +27,8 @@ public:
 
   /// Linear outputs of `stripes` stripes from `stripe` of range `range`, for the n tokens from t:
   /// stored at out + token * outToken + stripe * 32 (f32, without bias).
-  void rows(size_t range, Value stripe, Value stripes, Value t, Value n, Value out, int64_t outToken);
+  void rows(size_t range, Value stripe, Value stripes, Value t, Value n, Value out,
+            int64_t outToken);
 
   /// The tile at the start of the scratch.
   Value tile() { return k.scratch; }
@@ -35,7 +36,8 @@ public:
   Value withBias(size_t range, Value y, Value row);
 
 private:
-  void rowsFor(int64_t n, size_t range, Value stripe, Value stripes, Value t, Value out, int64_t outToken);
+  void rowsFor(int64_t n, size_t range, Value stripe, Value stripes, Value t, Value out,
+               int64_t outToken);
   Value joinSegments(Value partials, int64_t lo, int64_t hi);
   std::vector<int64_t> bounds_; ///< K segment boundaries, 0 and padded K included
 };

@@ -36,8 +36,8 @@ Status linkError(const std::string &what) {
   return Status(Code::Internal, "linking the kernel image failed: " + what);
 }
 
-/// Position independence and absence of data are properties of the object: only PC-relative relocations,
-/// no writable sections, no undefined symbols.
+/// Position independence and absence of data are properties of the object: only PC-relative
+/// relocations, no writable sections, no undefined symbols.
 Status checkObject(const llvm::object::ObjectFile &object) {
   for (const llvm::object::SectionRef &section : object.sections()) {
     llvm::object::ELFSectionRef elf(section);
@@ -50,7 +50,8 @@ Status checkObject(const llvm::object::ObjectFile &object) {
       llvm::object::ELFSectionRef target(*llvm::cantFail(section.getRelocatedSection()));
       if ((target.getFlags() & llvm::ELF::SHF_ALLOC) && type != llvm::ELF::R_X86_64_PC32 &&
           type != llvm::ELF::R_X86_64_PLT32)
-        return linkError("relocation type " + std::to_string(type) + " is not position independent");
+        return linkError("relocation type " + std::to_string(type) +
+                         " is not position independent");
     }
   }
   for (const llvm::object::SymbolRef &symbol : object.symbols()) {
@@ -64,17 +65,27 @@ Status checkObject(const llvm::object::ObjectFile &object) {
 
 Status runLinker(const std::vector<uint8_t> &object, uint64_t base, const std::string &outPath) {
   // Frame tables would need relocations of their own and nothing unwinds through a kernel.
-  std::string script = "SECTIONS { . = " + std::to_string(base) +
-                       "; .image : ALIGN(64) { *(.text .text.*) . = ALIGN(64); *(.rodata .rodata.*) }"
-                       " /DISCARD/ : { *(.eh_frame*) *(.note*) *(.comment*) *(.llvm_addrsig) } }\n";
+  std::string script =
+      "SECTIONS { . = " + std::to_string(base) +
+      "; .image : ALIGN(64) { *(.text .text.*) . = ALIGN(64); *(.rodata .rodata.*) }"
+      " /DISCARD/ : { *(.eh_frame*) *(.note*) *(.comment*) *(.llvm_addrsig) } }\n";
   MemoryFile input("kernels.o"), layout("image.ld");
   if (!input.ok() || !layout.ok() || !input.write(object.data(), object.size()) ||
       !layout.write(script.data(), script.size()))
     return Status(Code::Resource, "cannot create anonymous files for the linker");
   std::string inputPath = input.path(), layoutPath = layout.path();
-  std::vector<const char *> args = {"ld.lld",   "-static", "--no-undefined", "--threads=1",
-                                    "--no-dynamic-linker", "-e", "0", "-T", layoutPath.c_str(),
-                                    "-o", outPath.c_str(), inputPath.c_str()};
+  std::vector<const char *> args = {"ld.lld",
+                                    "-static",
+                                    "--no-undefined",
+                                    "--threads=1",
+                                    "--no-dynamic-linker",
+                                    "-e",
+                                    "0",
+                                    "-T",
+                                    layoutPath.c_str(),
+                                    "-o",
+                                    outPath.c_str(),
+                                    inputPath.c_str()};
   std::string out, err;
   llvm::raw_string_ostream outStream(out), errStream(err);
   lld::Result result = lld::lldMain(args, outStream, errStream, {{lld::Gnu, &lld::elf::link}});
@@ -104,8 +115,9 @@ Result<std::vector<uint8_t>> linkImage(const std::vector<uint8_t> &object,
     return Status(Code::Resource, "cannot create a temporary folder for the linker in /tmp");
   std::string outPath = std::string(folder) + "/image";
   Status linked = runLinker(object, base, outPath);
-  auto buffer = llvm::MemoryBuffer::getFile(outPath, /*IsText=*/false, /*RequiresNullTerminator=*/false,
-                                            /*IsVolatile=*/true);
+  auto buffer =
+      llvm::MemoryBuffer::getFile(outPath, /*IsText=*/false, /*RequiresNullTerminator=*/false,
+                                  /*IsVolatile=*/true);
   unlink(outPath.c_str());
   rmdir(folder);
   if (!linked.ok())
@@ -145,10 +157,11 @@ Result<std::vector<uint8_t>> linkImage(const std::vector<uint8_t> &object,
     rows[i].body = static_cast<uint32_t>(body->second.first);
     rows[i].bodyEnd = static_cast<uint32_t>(body->second.first + body->second.second);
     auto prologue = symbols.find(kernels[i] + ".prologue");
-    rows[i].prologue = prologue == symbols.end() ? 0 : static_cast<uint32_t>(prologue->second.first);
+    rows[i].prologue =
+        prologue == symbols.end() ? 0 : static_cast<uint32_t>(prologue->second.first);
   }
-  AxmImageHeader header = {AXM_IMAGE_MAGIC, AXM_KERNEL_ABI_VERSION, static_cast<uint32_t>(rows.size()),
-                           sizeof(AxmKernelRow)};
+  AxmImageHeader header = {AXM_IMAGE_MAGIC, AXM_KERNEL_ABI_VERSION,
+                           static_cast<uint32_t>(rows.size()), sizeof(AxmKernelRow)};
   std::memcpy(bytes.data(), &header, sizeof header);
   std::memcpy(bytes.data() + sizeof header, rows.data(), rows.size() * sizeof(AxmKernelRow));
   return bytes;

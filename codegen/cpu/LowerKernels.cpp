@@ -46,7 +46,8 @@ static Status lowerToLLVMDialect(mlir::ModuleOp module) {
   return Status();
 }
 
-/// Scalar clean-up and loop-invariant motion; no vectorizing, no unrolling, no calls to a C library.
+/// Scalar clean-up and loop-invariant motion; no vectorizing, no unrolling, no calls to a C
+/// library.
 static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
   llvm::PipelineTuningOptions options;
   options.LoopVectorization = options.SLPVectorization = false;
@@ -80,7 +81,8 @@ static bool emitFile(llvm::Module &module, llvm::TargetMachine &machine, llvm::C
   return true;
 }
 
-Result<std::vector<uint8_t>> lowerToObject(mlir::ModuleOp module, const CpuLevel &level, CodeText *text) {
+Result<std::vector<uint8_t>> lowerToObject(mlir::ModuleOp module, const CpuLevel &level,
+                                           CodeText *text) {
   static std::once_flag once;
   std::call_once(once, [] {
     LLVMInitializeX86TargetInfo();
@@ -96,7 +98,8 @@ Result<std::vector<uint8_t>> lowerToObject(mlir::ModuleOp module, const CpuLevel
   mlir::registerBuiltinDialectTranslation(*module.getContext());
   mlir::registerLLVMDialectTranslation(*module.getContext());
   llvm::LLVMContext context;
-  std::unique_ptr<llvm::Module> llvmModule = mlir::translateModuleToLLVMIR(module, context, "kernels");
+  std::unique_ptr<llvm::Module> llvmModule =
+      mlir::translateModuleToLLVMIR(module, context, "kernels");
   if (!llvmModule)
     return Status(Code::Internal, "translating the kernels to LLVM IR failed");
 
@@ -107,9 +110,9 @@ Result<std::vector<uint8_t>> lowerToObject(mlir::ModuleOp module, const CpuLevel
     return Status(Code::Unsupported, "this LLVM has no target for " + level.triple + ": " + error);
   llvm::TargetOptions options;
   options.AllowFPOpFusion = llvm::FPOpFusion::Strict;
-  std::unique_ptr<llvm::TargetMachine> machine(target->createTargetMachine(
-      triple, level.cpu, level.features, options, llvm::Reloc::PIC_, llvm::CodeModel::Small,
-      llvm::CodeGenOptLevel::Aggressive));
+  std::unique_ptr<llvm::TargetMachine> machine(
+      target->createTargetMachine(triple, level.cpu, level.features, options, llvm::Reloc::PIC_,
+                                  llvm::CodeModel::Small, llvm::CodeGenOptLevel::Aggressive));
   llvmModule->setDataLayout(machine->createDataLayout());
   llvmModule->setTargetTriple(triple);
   for (llvm::Function &function : *llvmModule)

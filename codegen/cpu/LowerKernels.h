@@ -10,7 +10,7 @@ namespace axiom::codegen {
 
 /// One instruction-set level: data of the emitter.
 struct CpuLevel {
-  std::string name;     ///< "x86-64-v3"
+  std::string name; ///< "x86-64-v3"
   std::string triple;
   std::string cpu;
   std::string features;
@@ -18,7 +18,8 @@ struct CpuLevel {
 const std::vector<CpuLevel> &levels();
 
 /// Lowers `module` in place to the LLVM dialect, then to an object for `level`.
-Result<std::vector<uint8_t>> lowerToObject(mlir::ModuleOp module, const CpuLevel &level, CodeText *text);
+Result<std::vector<uint8_t>> lowerToObject(mlir::ModuleOp module, const CpuLevel &level,
+                                           CodeText *text);
 
 /// Links an object to a flat image with the table of `rows` in front and fills their entry offsets.
 /// `kernels` are the symbol stems (NAME.body, NAME.prologue).

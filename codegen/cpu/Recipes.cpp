@@ -32,8 +32,9 @@ Value emitExp(Emit &e, Value x) {
   Value n = e.fsub(t, magic);
   Value r = e.fma(n, e.floatOf(type, -0x1.62e430p-1f), x1);
   r = e.fma(n, e.floatOf(type, 0x1.05c610p-29f), r);
-  Value p = horner(e, r, {0x1.a01a02p-13f, 0x1.6c16c2p-10f, 0x1.111112p-7f, 0x1.555556p-5f,
-                          0x1.555556p-3f, 0.5f, 1.0f, 1.0f});
+  Value p = horner(e, r,
+                   {0x1.a01a02p-13f, 0x1.6c16c2p-10f, 0x1.111112p-7f, 0x1.555556p-5f,
+                    0x1.555556p-3f, 0.5f, 1.0f, 1.0f});
   // bits(M) << 23 is a multiple of 2^32, so shifting bits(t) alone gives int(t) << 23.
   Value y = e.bitcast(e.add(e.bitcast(p, itype), e.shl(e.bitcast(t, itype), 23)), type);
   Value low = e.fcmp(CmpFPredicate::OLT, x, e.floatOf(type, -87.0f));
@@ -135,8 +136,10 @@ void emitQuantizeGroup(Emit &e, ArrayRef<Value> x, Value q, Value pair) {
     sum = sum ? e.add(sum, i) : i;
     parts.push_back(i);
   }
-  Value first = e.shuffle(parts[0], parts[1], {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15});
-  Value last = e.shuffle(parts[2], parts[3], {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15});
+  Value first =
+      e.shuffle(parts[0], parts[1], {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15});
+  Value last =
+      e.shuffle(parts[2], parts[3], {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15});
   e.store(e.trunc(first, e.vec(16, e.i8)), q);
   e.store(e.trunc(last, e.vec(16, e.i8)), e.at(q, 16));
   Value asum = e.halve8(sum, [&](Value a, Value b) { return e.add(a, b); });

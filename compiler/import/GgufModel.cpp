@@ -70,8 +70,7 @@ public:
   }
 
   Result<std::vector<InputDigest>> digests() const override {
-    return std::vector<InputDigest>{
-        {file_.name(), sha256Hex(sha256OfFile(file_)), file_.size()}};
+    return std::vector<InputDigest>{{file_.name(), sha256Hex(sha256OfFile(file_)), file_.size()}};
   }
 
   void releasePages(std::span<const uint8_t> bytes) const override { file_.release(bytes); }

@@ -17,7 +17,8 @@ namespace axiom {
 /// How a tensor is stored in its source file. The Q* types are GGUF blocks.
 enum class SourceType { F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q4_K, Q5_K, Q6_K };
 const char *sourceTypeName(SourceType type);
-/// Weights per block and bytes per block: 1 and 2 for F16, 32 and 20 for Q4_1, 256 and 144 for Q4_K.
+/// Weights per block and bytes per block: 1 and 2 for F16, 32 and 20 for Q4_1, 256 and 144 for
+/// Q4_K.
 struct BlockShape {
   uint32_t weights;
   uint32_t bytes;
@@ -69,21 +70,21 @@ struct ModelConfig {
   uint32_t maxContext = 0; ///< max_position_embeddings
   float normEps = 1e-5f;
   bool tiedEmbedding = false;
-  bool qkNorm = false;                ///< per-head RMS norm of q and k before rope (qwen3)
-  std::vector<uint32_t> layerWindow;  ///< per layer: 0 = full attention, else the window in tokens
+  bool qkNorm = false;               ///< per-head RMS norm of q and k before rope (qwen3)
+  std::vector<uint32_t> layerWindow; ///< per layer: 0 = full attention, else the window in tokens
   RopeConfig rope;
-  std::vector<int32_t> eosIds;        ///< generation_config.json, config.json, GGUF metadata: merged
+  std::vector<int32_t> eosIds; ///< generation_config.json, config.json, GGUF metadata: merged
   int32_t bosId = -1;
 };
 
 /// Raw text material of the model; the tokenizer and template compilers read it.
 struct GgufTokenizer; // compiler/import/TokenizerCompiler.h
 struct TextSource {
-  std::string tokenizerJson;       ///< empty for GGUF
-  std::string tokenizerConfigJson; ///< may be empty
+  std::string tokenizerJson;           ///< empty for GGUF
+  std::string tokenizerConfigJson;     ///< may be empty
   std::shared_ptr<GgufTokenizer> gguf; ///< set for GGUF
-  std::string chatTemplate;        ///< empty if the model has none
-  std::string bosToken, eosToken;  ///< texts, for the template's context; may be empty
+  std::string chatTemplate;            ///< empty if the model has none
+  std::string bosToken, eosToken;      ///< texts, for the template's context; may be empty
 };
 
 struct InputDigest {
@@ -106,8 +107,8 @@ public:
   const std::string &format() const { return format_; }
   /// SHA-256 of every input file, computed on demand (reads the files once).
   virtual Result<std::vector<InputDigest>> digests() const = 0;
-  /// Gives the pages of a mapped tensor back to the system: what has been packed need not stay resident.
-  /// The bytes stay readable.
+  /// Gives the pages of a mapped tensor back to the system: what has been packed need not stay
+  /// resident. The bytes stay readable.
   virtual void releasePages(std::span<const uint8_t> bytes) const { (void)bytes; }
   /// Things the user should know: ignored tensors, chosen spellings, and so on.
   const std::vector<std::string> &notes() const { return notes_; }
@@ -122,7 +123,8 @@ protected:
 
 /// Opens a .safetensors file, a directory that holds one (or a model.safetensors.index.json), an
 /// index file, or a .gguf file. Everything is validated against the files before it returns: each
-/// tensor lies in its file, shapes agree with the configuration, every tensor a family needs is there.
+/// tensor lies in its file, shapes agree with the configuration, every tensor a family needs is
+/// there.
 Result<std::unique_ptr<ModelSource>> openModel(const std::string &path);
 
 } // namespace axiom

@@ -1,5 +1,6 @@
-// A finished plan in plain C++: what the packager writes and the emitters generate. The plan dialect is
-// its textual form; readPlan() (dialects/plan/ReadPlan.h) extracts it from a module. No MLIR here.
+// A finished plan in plain C++: what the packager writes and the emitters generate. The plan
+// dialect is its textual form; readPlan() (dialects/plan/ReadPlan.h) extracts it from a module. No
+// MLIR here.
 #ifndef AXIOM_DIALECTS_PLAN_EXECUTIONPLAN_H
 #define AXIOM_DIALECTS_PLAN_EXECUTIONPLAN_H
 
@@ -19,11 +20,12 @@ struct PlanWeight {
   bool vector = false;
   AxmFormat format = AXM_FORMAT_F32; ///< matrices only
   uint32_t rows = 0, cols = 0;       ///< logical; a vector has rows = 1
-  /// Rows (of a matrix, or elements of a bias vector) come in `heads` equal heads, each padded to rowAlign.
+  /// Rows (of a matrix, or elements of a bias vector) come in `heads` equal heads, each padded to
+  /// rowAlign.
   uint32_t heads = 1, rowAlign = 8;
-  std::vector<uint32_t> cuts;  ///< matrices: inner boundaries of the K segments
-  float addend = 0.0f;         ///< vectors: added to each element (gain form 1 + w)
-  std::vector<float> values;   ///< computed constants, for example inverse frequencies
+  std::vector<uint32_t> cuts; ///< matrices: inner boundaries of the K segments
+  float addend = 0.0f;        ///< vectors: added to each element (gain form 1 + w)
+  std::vector<float> values;  ///< computed constants, for example inverse frequencies
 };
 
 struct PlanBinding {

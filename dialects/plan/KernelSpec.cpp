@@ -13,12 +13,17 @@ uint32_t packedRows(const LinearRange &range) {
 uint64_t stripeBytes(AxmFormat format, uint32_t inner, const std::vector<uint32_t> &cuts) {
   uint64_t k = padTo(inner, AXM_GROUP), groups = k / AXM_GROUP;
   switch (format) {
-  case AXM_FORMAT_F32: return k * 32;
+  case AXM_FORMAT_F32:
+    return k * 32;
   case AXM_FORMAT_F16:
-  case AXM_FORMAT_BF16: return k * 16;
-  case AXM_FORMAT_Q8: return groups * 272;
-  case AXM_FORMAT_Q4F16: return groups * 160;
-  case AXM_FORMAT_Q4: break;
+  case AXM_FORMAT_BF16:
+    return k * 16;
+  case AXM_FORMAT_Q8:
+    return groups * 272;
+  case AXM_FORMAT_Q4F16:
+    return groups * 160;
+  case AXM_FORMAT_Q4:
+    break;
   }
   // A run of groups shares one scale pair; a cut inside a run repeats the pair.
   uint64_t bytes = 0, begin = 0;
@@ -65,16 +70,19 @@ static void addKvArgs(const KernelSpec &spec, bool write, std::vector<KernelArg>
 
 static void addLinearArgs(const KernelSpec &spec, std::vector<KernelArg> &args) {
   bool qrows = spec.prologue == Prologue::None && anyQuantized(spec);
-  args.push_back({"input", AXM_SPACE_WORKSPACE, 0,
-                  qrows ? AXM_QROW_BYTES(padTo(spec.inner, AXM_GROUP)) : 4ull * rowStride(spec.inner)});
+  args.push_back(
+      {"input", AXM_SPACE_WORKSPACE, 0,
+       qrows ? AXM_QROW_BYTES(padTo(spec.inner, AXM_GROUP)) : 4ull * rowStride(spec.inner)});
   if (spec.prologue == Prologue::Norm)
     args.push_back({"norm", AXM_SPACE_WEIGHTS, vectorBytes(spec.inner)});
   for (size_t i = 0; i < spec.ranges.size(); ++i) {
     const LinearRange &range = spec.ranges[i];
     std::string index = std::to_string(i);
-    args.push_back({"weights" + index, AXM_SPACE_WEIGHTS, packedBytes(range, spec.inner, spec.cuts)});
+    args.push_back(
+        {"weights" + index, AXM_SPACE_WEIGHTS, packedBytes(range, spec.inner, spec.cuts)});
     if (range.bias)
-      args.push_back({"bias" + index, AXM_SPACE_WEIGHTS, 4ull * padTo(packedRows(range), AXM_GROUP)});
+      args.push_back(
+          {"bias" + index, AXM_SPACE_WEIGHTS, 4ull * padTo(packedRows(range), AXM_GROUP)});
   }
   uint32_t rows = spec.ranges[0].rows;
   switch (spec.epilogue) {
@@ -82,11 +90,13 @@ static void addLinearArgs(const KernelSpec &spec, std::vector<KernelArg> &args) 
     args.push_back({"y", AXM_SPACE_WORKSPACE, 0, 0, 0, 4ull * rowStride(rows)});
     break;
   case Epilogue::Residual:
-    args.push_back({"x", AXM_SPACE_WORKSPACE, 0, 4ull * rowStride(rows), 0, 4ull * rowStride(rows)});
+    args.push_back(
+        {"x", AXM_SPACE_WORKSPACE, 0, 4ull * rowStride(rows), 0, 4ull * rowStride(rows)});
     break;
   case Epilogue::Qkv:
     args.push_back({"angles", AXM_SPACE_WORKSPACE, 0, 4ull * spec.headDim});
-    args.push_back({"q", AXM_SPACE_WORKSPACE, 0, 0, 0, 4ull * spec.heads * headDimPadded(spec.headDim)});
+    args.push_back(
+        {"q", AXM_SPACE_WORKSPACE, 0, 0, 0, 4ull * spec.heads * headDimPadded(spec.headDim)});
     addKvArgs(spec, true, args);
     if (spec.qkNorm) {
       args.push_back({"qnorm", AXM_SPACE_WEIGHTS, vectorBytes(spec.headDim)});
@@ -94,8 +104,9 @@ static void addLinearArgs(const KernelSpec &spec, std::vector<KernelArg> &args) 
     }
     break;
   case Epilogue::SwiGlu:
-    args.push_back({"h", AXM_SPACE_WORKSPACE, 0, 0, 0,
-                    spec.quantizeOut ? AXM_QROW_BYTES(padTo(rows, AXM_GROUP)) : 4ull * rowStride(rows)});
+    args.push_back(
+        {"h", AXM_SPACE_WORKSPACE, 0, 0, 0,
+         spec.quantizeOut ? AXM_QROW_BYTES(padTo(rows, AXM_GROUP)) : 4ull * rowStride(rows)});
     break;
   case Epilogue::Head:
     args.push_back({"rows", AXM_SPACE_ROWS, 0, 4});
@@ -111,7 +122,8 @@ std::vector<KernelArg> kernelArgs(const KernelSpec &spec) {
   switch (spec.kind) {
   case KernelKind::Embed:
     args.push_back({"tokens", AXM_SPACE_TOKENS, 0, 4});
-    args.push_back({"table", AXM_SPACE_WEIGHTS, packedBytes(spec.ranges[0], spec.inner, spec.cuts)});
+    args.push_back(
+        {"table", AXM_SPACE_WEIGHTS, packedBytes(spec.ranges[0], spec.inner, spec.cuts)});
     args.push_back({"x", AXM_SPACE_WORKSPACE, 0, 0, 0, 4ull * rowStride(spec.inner)});
     break;
   case KernelKind::RopeAngles:
@@ -119,10 +131,13 @@ std::vector<KernelArg> kernelArgs(const KernelSpec &spec) {
     args.push_back({"invFreq", AXM_SPACE_WEIGHTS, vectorBytes(spec.headDim / 2)});
     args.push_back({"angles", AXM_SPACE_WORKSPACE, 0, 0, 0, 4ull * spec.headDim});
     break;
-  case KernelKind::Linear: addLinearArgs(spec, args); break;
+  case KernelKind::Linear:
+    addLinearArgs(spec, args);
+    break;
   case KernelKind::Attention:
     args.push_back({"q", AXM_SPACE_WORKSPACE, 0, 4ull * spec.heads * headDimPadded(spec.headDim)});
-    args.push_back({"out", AXM_SPACE_WORKSPACE, 0, 0, 0, 4ull * rowStride(spec.heads * spec.headDim)});
+    args.push_back(
+        {"out", AXM_SPACE_WORKSPACE, 0, 0, 0, 4ull * rowStride(spec.heads * spec.headDim)});
     addKvArgs(spec, false, args);
     break;
   }
@@ -132,27 +147,34 @@ std::vector<KernelArg> kernelArgs(const KernelSpec &spec) {
 KernelUnits kernelUnits(const KernelSpec &spec) {
   switch (spec.kind) {
   case KernelKind::Embed:
-  case KernelKind::RopeAngles: return {AXM_UNITS_PER_TOKEN, 1};
-  case KernelKind::Attention: return {AXM_UNITS_PER_TOKEN, spec.kvHeads};
-  case KernelKind::Linear: break;
+  case KernelKind::RopeAngles:
+    return {AXM_UNITS_PER_TOKEN, 1};
+  case KernelKind::Attention:
+    return {AXM_UNITS_PER_TOKEN, spec.kvHeads};
+  case KernelKind::Linear:
+    break;
   }
   uint32_t rows = packedRows(spec.ranges[0]);
   switch (spec.epilogue) {
   case Epilogue::Store:
-  case Epilogue::Residual: return {AXM_UNITS_FIXED, rows / AXM_STRIPE};
-  case Epilogue::Qkv: return {AXM_UNITS_FIXED, spec.heads + 2 * spec.kvHeads};
-  case Epilogue::SwiGlu: return {AXM_UNITS_FIXED, rows / AXM_GROUP};
+  case Epilogue::Residual:
+    return {AXM_UNITS_FIXED, rows / AXM_STRIPE};
+  case Epilogue::Qkv:
+    return {AXM_UNITS_FIXED, spec.heads + 2 * spec.kvHeads};
+  case Epilogue::SwiGlu:
+    return {AXM_UNITS_FIXED, rows / AXM_GROUP};
   case Epilogue::Head:
     return {AXM_UNITS_FIXED, (spec.ranges[0].rows + AXM_TILE_IDS - 1) / AXM_TILE_IDS};
   }
   return {AXM_UNITS_FIXED, 0};
 }
 
-// The tile holds 8 tokens x the rows of a unit in f32, plus the partial sums of the K segments of one
-// stripe (8 tokens x 8 rows each).
+// The tile holds 8 tokens x the rows of a unit in f32, plus the partial sums of the K segments of
+// one stripe (8 tokens x 8 rows each).
 uint64_t scratchTileBytes(const KernelSpec &spec) {
   if (spec.kind == KernelKind::Attention) {
-    // Per query head of a KV head: scores of a block, its output and the folded output, then max and sum.
+    // Per query head of a KV head: scores of a block, its output and the folded output, then max
+    // and sum.
     uint64_t group = spec.heads / spec.kvHeads;
     return group * (AXM_KV_BLOCK + 2ull * headDimPadded(spec.headDim) + 16) * 4 + 64;
   }
@@ -171,7 +193,8 @@ uint64_t scratchTileBytes(const KernelSpec &spec) {
 KernelScratch kernelScratch(const KernelSpec &spec) {
   KernelScratch scratch{(scratchTileBytes(spec) + 63) / 64 * 64, 0};
   if (spec.kind == KernelKind::Linear && spec.prologue != Prologue::None) {
-    // Normalized rows are kept for float weights; for quantized ones a single row is a passing stage.
+    // Normalized rows are kept for float weights; for quantized ones a single row is a passing
+    // stage.
     bool anyFloat = !std::all_of(spec.ranges.begin(), spec.ranges.end(),
                                  [](const LinearRange &r) { return isQuantized(r.format); });
     if (spec.prologue == Prologue::Norm)
@@ -195,8 +218,12 @@ AxmKernelRow kernelRow(const KernelSpec &spec) {
   std::vector<KernelArg> args = kernelArgs(spec);
   row.numArgs = static_cast<uint32_t>(args.size());
   for (size_t i = 0; i < args.size() && i < AXM_MAX_ARGS; ++i)
-    row.args[i] = {static_cast<uint32_t>(args[i].space), 0, args[i].readFixed, args[i].readPerToken,
-                   args[i].writeFixed, args[i].writePerToken};
+    row.args[i] = {static_cast<uint32_t>(args[i].space),
+                   0,
+                   args[i].readFixed,
+                   args[i].readPerToken,
+                   args[i].writeFixed,
+                   args[i].writePerToken};
   uint64_t hash = 0xcbf29ce484222325u;
   auto mix = [&](uint64_t value) {
     for (int i = 0; i < 8; ++i, value >>= 8)
@@ -209,8 +236,8 @@ AxmKernelRow kernelRow(const KernelSpec &spec) {
   mix(row.scratchPerToken);
   for (uint32_t i = 0; i < row.numArgs; ++i) {
     const AxmArgRow &arg = row.args[i];
-    for (uint64_t value : {uint64_t(arg.space), arg.readFixed, arg.readPerToken, arg.writeFixed,
-                           arg.writePerToken})
+    for (uint64_t value :
+         {uint64_t(arg.space), arg.readFixed, arg.readPerToken, arg.writeFixed, arg.writePerToken})
       mix(value);
   }
   row.signature = hash;

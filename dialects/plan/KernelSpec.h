@@ -1,6 +1,7 @@
 // What a kernel computes and what it is given: the content of a plan.kernel op in plain C++, shared
-// by the plan passes (which bind arguments) and the emitters (which generate code). No MLIR here; the
-// attribute form is in PlanAttrs. Everything that a kernel's argument rows say follows from the spec.
+// by the plan passes (which bind arguments) and the emitters (which generate code). No MLIR here;
+// the attribute form is in PlanAttrs. Everything that a kernel's argument rows say follows from the
+// spec.
 #ifndef AXIOM_DIALECTS_PLAN_KERNELSPEC_H
 #define AXIOM_DIALECTS_PLAN_KERNELSPEC_H
 
@@ -110,8 +111,8 @@ struct KernelScratch {
   uint64_t fixed, perToken;
 };
 KernelScratch kernelScratch(const KernelSpec &spec);
-/// Bytes of the tile at the start of the scratch; the prologue's rows follow at the next multiple of 64:
-/// first the f32 rows (one row, or T of them if a range has float weights), then the QRows.
+/// Bytes of the tile at the start of the scratch; the prologue's rows follow at the next multiple
+/// of 64: first the f32 rows (one row, or T of them if a range has float weights), then the QRows.
 uint64_t scratchTileBytes(const KernelSpec &spec);
 
 /// The row of the image's kernel table for this spec, but for the code offsets.

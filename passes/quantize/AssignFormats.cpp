@@ -37,8 +37,8 @@ WeightFormat kept(WeightFormat source) {
   }
 }
 
-/// A table that is embedding and head at once: its error counts twice, and in small models a 4-bit head
-/// costs more than all other weights together.
+/// A table that is embedding and head at once: its error counts twice, and in small models a 4-bit
+/// head costs more than all other weights together.
 bool tiedHead(ir::WeightOp weight) {
   bool head = false, embedding = false;
   for (Operation *user : weight->getUsers()) {

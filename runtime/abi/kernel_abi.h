@@ -3,7 +3,8 @@
  *
  * A kernel has a body and, optionally, a prologue. For each phase every worker thread calls the
  * prologue once (it prepares thread-private scratch, for example normalized and quantized rows) and
- * then the body for one or more ranges of units. Units are independent and write disjoint memory. */
+ * then the body for one or more ranges of units. Units are independent and write disjoint memory.
+ */
 #ifndef AXIOM_RUNTIME_ABI_KERNEL_ABI_H
 #define AXIOM_RUNTIME_ABI_KERNEL_ABI_H
 
@@ -43,7 +44,7 @@ typedef struct AxmImageHeader {
   uint32_t magic;      /* AXM_IMAGE_MAGIC */
   uint32_t abiVersion; /* AXM_KERNEL_ABI_VERSION */
   uint32_t numKernels;
-  uint32_t rowBytes;   /* sizeof(AxmKernelRow) */
+  uint32_t rowBytes; /* sizeof(AxmKernelRow) */
 } AxmImageHeader;
 
 #define AXM_IMAGE_MAGIC 0x494d5841u /* "AXMI" */
@@ -76,11 +77,12 @@ enum AxmSpace {
   AXM_SPACE_KV = 2,        /* KV pool + layer offset; block b at + b * blockBytes */
   AXM_SPACE_TOKENS = 3,    /* int32 [T] */
   AXM_SPACE_POSITIONS = 4, /* int32 [T] */
-  AXM_SPACE_TABLE_OFFSETS = 5, /* uint32 [T]: where the token's sequence starts in the block tables */
-  AXM_SPACE_BLOCK_TABLES = 6,  /* uint32 []: block ids, concatenated per sequence */
-  AXM_SPACE_ROWS = 7,      /* uint32 [R]: token index of each row that reaches the head */
-  AXM_SPACE_LOGITS = 8,    /* f32 [R][vocab rounded up to 64]; the pad is -inf */
-  AXM_SPACE_TILES = 9,     /* AxmTile [R][number of tiles] */
+  AXM_SPACE_TABLE_OFFSETS =
+      5, /* uint32 [T]: where the token's sequence starts in the block tables */
+  AXM_SPACE_BLOCK_TABLES = 6, /* uint32 []: block ids, concatenated per sequence */
+  AXM_SPACE_ROWS = 7,         /* uint32 [R]: token index of each row that reaches the head */
+  AXM_SPACE_LOGITS = 8,       /* f32 [R][vocab rounded up to 64]; the pad is -inf */
+  AXM_SPACE_TILES = 9,        /* AxmTile [R][number of tiles] */
 };
 
 /* Statistics of one tile of 1024 ids of one row of logits. */
@@ -97,16 +99,14 @@ typedef struct AxmTile {
 #define AXM_STRIPE 8u    /* rows interleaved */
 
 /* Weight formats. A tensor of N rows and K columns lies as ceil(N/rowAlign)*rowAlign/8 stripes of 8
- * rows, each stripe contiguous, K padded with zeros to 32. Inside a stripe the K segments follow each
- * other, inside a segment the groups of 32:
- *   Q4:    the groups of a segment that share k/256 form a run: 32 bytes {f16 d[8], f16 dm[8]}, then
- *          per group 144 bytes {u8 sc[8], u8 mn[8], nibbles[128]}
- *   Q4F16: per group 160 bytes {f16 scale[8], f16 min[8], nibbles[128]}
- *   Q8:    per group 272 bytes {f16 scale[8], i8 q[256]}: byte 32*j + 4*r + i is row r, k = 4*j + i
- *   F16, BF16: per k 16 bytes, one value per row;  F32: per k 32 bytes
- * nibbles: byte 32*j + 4*r + i (j < 4, r < 8, i < 4) holds row r: low nibble k = 4*j + i, high nibble
- * k = 16 + 4*j + i. Vectors (norm weights, biases, inverse frequencies) are plain f32, zero padded to a
- * multiple of 32 elements. */
+ * rows, each stripe contiguous, K padded with zeros to 32. Inside a stripe the K segments follow
+ * each other, inside a segment the groups of 32: Q4:    the groups of a segment that share k/256
+ * form a run: 32 bytes {f16 d[8], f16 dm[8]}, then per group 144 bytes {u8 sc[8], u8 mn[8],
+ * nibbles[128]} Q4F16: per group 160 bytes {f16 scale[8], f16 min[8], nibbles[128]} Q8:    per
+ * group 272 bytes {f16 scale[8], i8 q[256]}: byte 32*j + 4*r + i is row r, k = 4*j + i F16, BF16:
+ * per k 16 bytes, one value per row;  F32: per k 32 bytes nibbles: byte 32*j + 4*r + i (j < 4, r <
+ * 8, i < 4) holds row r: low nibble k = 4*j + i, high nibble k = 16 + 4*j + i. Vectors (norm
+ * weights, biases, inverse frequencies) are plain f32, zero padded to a multiple of 32 elements. */
 enum AxmFormat {
   AXM_FORMAT_F32 = 0,
   AXM_FORMAT_F16 = 1,
@@ -120,9 +120,9 @@ enum AxmFormat {
  *   int8 q[K]; then G pairs {f32 scale, f32 ssum}; padded to a multiple of 64 bytes. */
 #define AXM_QROW_BYTES(K) (((K) + (K) / 32u * 8u + 63u) / 64u * 64u)
 
-/* KV memory: block b, layer l, KV head h: base + b*blockBytes + l*layerBytes + h*headBytes. A head's
- * bytes: K as [head_dim][64 positions], then V as [64][head_dim padded to 8], each of the KV type;
- * for int8 then f32 kscale[64], f32 vscale[64]. headBytes is padded to 64. */
+/* KV memory: block b, layer l, KV head h: base + b*blockBytes + l*layerBytes + h*headBytes. A
+ * head's bytes: K as [head_dim][64 positions], then V as [64][head_dim padded to 8], each of the KV
+ * type; for int8 then f32 kscale[64], f32 vscale[64]. headBytes is padded to 64. */
 enum AxmKvType { AXM_KV_F32 = 0, AXM_KV_F16 = 1, AXM_KV_INT8 = 2 };
 
 #ifdef __cplusplus

@@ -1,7 +1,7 @@
 // Elementary functions in f64 from +, -, *, / alone, so that the compiler and the sampler give the
-// same bits on every machine (libm's results change with the CPU it dispatches to). Accuracy is a few
-// units in the last place of f64, which is far finer than the f32 and integer results made from them.
-// Part of the numerics contract: docs/numerics.md.
+// same bits on every machine (libm's results change with the CPU it dispatches to). Accuracy is a
+// few units in the last place of f64, which is far finer than the f32 and integer results made from
+// them. Part of the numerics contract: docs/numerics.md.
 #ifndef AXIOM_RUNTIME_BASE_DETMATH_H
 #define AXIOM_RUNTIME_BASE_DETMATH_H
 

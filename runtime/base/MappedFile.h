@@ -45,7 +45,8 @@ private:
   size_t size_ = 0;
 };
 
-/// SHA-256 of a whole mapped file, which need not fit in memory: pages are dropped as they are read.
+/// SHA-256 of a whole mapped file, which need not fit in memory: pages are dropped as they are
+/// read.
 std::array<uint8_t, 32> sha256OfFile(const MappedFile &file);
 
 /// Reads a small regular file into memory; refuses one larger than `maxBytes`.

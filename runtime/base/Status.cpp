@@ -7,14 +7,22 @@ namespace axiom {
 
 const char *codeName(Code code) {
   switch (code) {
-  case Code::Ok: return "ok";
-  case Code::InvalidArgument: return "invalid argument";
-  case Code::BadInput: return "bad input";
-  case Code::Unsupported: return "unsupported";
-  case Code::Resource: return "not enough resources";
-  case Code::NotFound: return "not found";
-  case Code::Cancelled: return "cancelled";
-  case Code::Internal: return "internal error";
+  case Code::Ok:
+    return "ok";
+  case Code::InvalidArgument:
+    return "invalid argument";
+  case Code::BadInput:
+    return "bad input";
+  case Code::Unsupported:
+    return "unsupported";
+  case Code::Resource:
+    return "not enough resources";
+  case Code::NotFound:
+    return "not found";
+  case Code::Cancelled:
+    return "cancelled";
+  case Code::Internal:
+    return "internal error";
   }
   return "unknown";
 }

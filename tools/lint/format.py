@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Reports C++ files that clang-format 22 (.clang-format) would change. A warning unless --strict is given.
+"""Reports C++ files that clang-format 22 (.clang-format) would change.
 
-    format.py [--strict] [--fix FILE...]
+    format.py [--fix FILE...]
 """
 import shutil
 import subprocess
@@ -26,9 +26,9 @@ def main():
         wrong += sorted({line.split(":")[0] for line in run.stderr.splitlines() if "clang-format-violations" in line})
     for name in wrong:
         print(f"{name}: clang-format would change it")
-    if "--strict" in sys.argv:
-        repo.finish(wrong, f"format, {len(names)} files")
-    print(f"format: {len(wrong)} of {len(names)} files differ (a warning; tools/lint/format.py --fix FILE...)")
+    if wrong:
+        print("tools/lint/format.py --fix FILE... rewrites them")
+    repo.finish(wrong, f"format, {len(names)} files")
 
 
 if __name__ == "__main__":

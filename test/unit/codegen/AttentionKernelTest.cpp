@@ -75,7 +75,7 @@ TEST_P(AttentionKernels, QkvThenAttentionEqualTheInterpreter) {
   const std::vector<uint32_t> table = {77, 2, 0, 3};
   Guarded kv(qkv.kvBlockBytes * 4 - qkv.kvHeadBytes * h.kvHeads);
   Guarded tables(16), frequencies = guardedCopy(invFreq), gain = guardedCopy(norm),
-      qn = guardedCopy(qnorm), kn = guardedCopy(knorm);
+                      qn = guardedCopy(qnorm), kn = guardedCopy(knorm);
   std::memcpy(tables.as(), table.data(), 16);
   std::vector<Guarded> weights, biasMemory;
   for (size_t i = 0; i < 3; ++i) {
@@ -132,10 +132,12 @@ TEST_P(AttentionKernels, QkvThenAttentionEqualTheInterpreter) {
     uint32_t features = h.heads * h.dim, stride = plan::rowStride(features);
     Guarded out(size_t(tokens) * stride * 4);
     std::memset(out.as(), 0xee, out.size());
-    image.run(2, {q.as(), out.as(), kv.as(), positions.as(), offsets.as(), tables.as()}, tokens, 3, first);
+    image.run(2, {q.as(), out.as(), kv.as(), positions.as(), offsets.as(), tables.as()}, tokens, 3,
+              first);
     std::vector<float> expected(features);
     for (uint32_t t = 0; t < tokens; ++t) {
-      numerics::attention(&part[0][t * features], h.heads, store, first + t, h.window, expected.data());
+      numerics::attention(&part[0][t * features], h.heads, store, first + t, h.window,
+                          expected.data());
       for (uint32_t n = 0; n < stride; ++n)
         ASSERT_TRUE(sameBits(out.as<float>()[t * stride + n], n < features ? expected[n] : 0.0f))
             << "attention token " << t << " feature " << n;
@@ -143,12 +145,14 @@ TEST_P(AttentionKernels, QkvThenAttentionEqualTheInterpreter) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Heads, AttentionKernels,
-    testing::Values(Heads{9, 3, 64, 0, AXM_KV_F16, false, false}, Heads{3, 1, 40, 0, AXM_KV_F16, true, true},
-                    Heads{4, 4, 18, 70, AXM_KV_F32, false, true}, Heads{8, 1, 128, 100, AXM_KV_F16, true, false},
-                    Heads{14, 2, 64, 1, AXM_KV_F32, false, true}, Heads{6, 3, 32, 0, AXM_KV_INT8, false, false},
-                    Heads{5, 1, 20, 65, AXM_KV_INT8, true, true}));
+INSTANTIATE_TEST_SUITE_P(Heads, AttentionKernels,
+                         testing::Values(Heads{9, 3, 64, 0, AXM_KV_F16, false, false},
+                                         Heads{3, 1, 40, 0, AXM_KV_F16, true, true},
+                                         Heads{4, 4, 18, 70, AXM_KV_F32, false, true},
+                                         Heads{8, 1, 128, 100, AXM_KV_F16, true, false},
+                                         Heads{14, 2, 64, 1, AXM_KV_F32, false, true},
+                                         Heads{6, 3, 32, 0, AXM_KV_INT8, false, false},
+                                         Heads{5, 1, 20, 65, AXM_KV_INT8, true, true}));
 
 TEST(EmbedKernel, DecodesRowsOfEveryFormat) {
   std::mt19937 rng(11);

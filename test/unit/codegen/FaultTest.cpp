@@ -1,7 +1,7 @@
-// Seeded faults in the emitted kernels (a wrong lane, swapped operands of a difference, a lost fma) must
-// change output bits. The sound image's bits equal the interpreter's (the other tests of this folder), so a
-// faulty image is compared with the sound one on the same operands.
-// What this does not show: places where one fault is hard to see on these few rows are left out (see
+// Seeded faults in the emitted kernels (a wrong lane, swapped operands of a difference, a lost fma)
+// must change output bits. The sound image's bits equal the interpreter's (the other tests of this
+// folder), so a faulty image is compared with the sound one on the same operands. What this does
+// not show: places where one fault is hard to see on these few rows are left out (see
 // harmlessStep), and so are scalar integers. Another order of a sum is not among the faults yet.
 
 #include "test/unit/codegen/KernelHarness.h"
@@ -50,7 +50,8 @@ KernelSpec linear(const char *name, Prologue prologue, Epilogue epilogue,
 
 std::vector<KernelSpec> allKernels() {
   std::vector<KernelSpec> specs;
-  specs.push_back(linear("residual", Prologue::Quantize, Epilogue::Residual, {{AXM_FORMAT_Q4F16, 72}}, {32}));
+  specs.push_back(
+      linear("residual", Prologue::Quantize, Epilogue::Residual, {{AXM_FORMAT_Q4F16, 72}}, {32}));
   specs.push_back(linear("q4", Prologue::Quantize, Epilogue::Store, {{AXM_FORMAT_Q4, 40}}));
   specs.push_back(linear("q8", Prologue::Quantize, Epilogue::Store, {{AXM_FORMAT_Q8, 40}}));
   specs.push_back(linear("f16", Prologue::Quantize, Epilogue::Store, {{AXM_FORMAT_F16, 40}}));
@@ -80,7 +81,8 @@ std::vector<uint8_t> outputs(const codegen::ModuleEdit &edit) {
     all.insert(all.end(), memory.as(), memory.as() + memory.size());
   };
   auto random = [&](size_t floats, float low, float high) {
-    return guardedCopy(randomVector(static_cast<uint32_t>(floats), static_cast<uint32_t>(floats), low, high, rng));
+    return guardedCopy(
+        randomVector(static_cast<uint32_t>(floats), static_cast<uint32_t>(floats), low, high, rng));
   };
   auto weights = [&](const plan::LinearRange &range, const std::vector<uint32_t> &cuts) {
     return guardedCopy(randomMatrix(range, hidden, cuts, Fill::Random, rng).packed);
@@ -95,15 +97,16 @@ std::vector<uint8_t> outputs(const codegen::ModuleEdit &edit) {
   Guarded h(tokens * AXM_QROW_BYTES(64));
   image.run(4, {x.as(), norm.as(), gate.as(), up.as(), h.as()}, tokens);
   keep(h);
-  Guarded w = weights(specs[5].ranges[0], {}), rows(tokens * 4), logits(tokens * 4ull * plan::logitsStride(vocab)),
-          tiles(tokens * 2 * sizeof(AxmTile));
+  Guarded w = weights(specs[5].ranges[0], {}), rows(tokens * 4),
+          logits(tokens * 4ull * plan::logitsStride(vocab)), tiles(tokens * 2 * sizeof(AxmTile));
   for (uint32_t i = 0; i < tokens; ++i)
     rows.as<uint32_t>()[i] = i;
   image.run(5, {x.as(), norm.as(), w.as(), rows.as(), logits.as(), tiles.as()}, tokens);
   keep(logits);
   keep(tiles);
 
-  Guarded positions(tokens * 4), offsets(tokens * 4), tables(8), frequency = random(32, 0.01f, 1.0f);
+  Guarded positions(tokens * 4), offsets(tokens * 4), tables(8),
+      frequency = random(32, 0.01f, 1.0f);
   for (uint32_t t = 0; t < tokens; ++t)
     positions.as<int32_t>()[t] = static_cast<int32_t>(105 + t);
   tables.as<uint32_t>()[1] = 1;
@@ -116,8 +119,10 @@ std::vector<uint8_t> outputs(const codegen::ModuleEdit &edit) {
   Guarded q(tokens * heads * dim * 4), out(tokens * 4ull * heads * dim);
   Guarded wq = weights(specs[6].ranges[0], {}), wk = weights(specs[6].ranges[1], {}),
           wv = weights(specs[6].ranges[2], {});
-  image.run(6, {x.as(), norm.as(), wq.as(), wk.as(), wv.as(), angles.as(), q.as(), kv.as(), positions.as(),
-                offsets.as(), tables.as()}, tokens);
+  image.run(6,
+            {x.as(), norm.as(), wq.as(), wk.as(), wv.as(), angles.as(), q.as(), kv.as(),
+             positions.as(), offsets.as(), tables.as()},
+            tokens);
   image.run(7, {q.as(), out.as(), kv.as(), positions.as(), offsets.as(), tables.as()}, tokens);
   keep(q);
   keep(kv);
@@ -132,13 +137,16 @@ std::vector<uint8_t> outputs(const codegen::ModuleEdit &edit) {
 
 enum class Fault { Lane, Order, Fma };
 
-/// The steps of the written recipes (exp and the like) take a constant as factor or addend: what a lost fma
-/// changes there lies far below the result's last bit for nearly every argument, so it may be harmless.
+/// The steps of the written recipes (exp and the like) take a constant as factor or addend: what a
+/// lost fma changes there lies far below the result's last bit for nearly every argument, so it may
+/// be harmless.
 bool harmlessStep(mlir::LLVM::FMAOp fma) {
-  // A 4-bit weight times its f16 scale is exact, so the embedding's fma may be a product and a sum. A
-  // prologue's sum of squares is no harmless place: one ulp there is a fault that these few rows miss.
+  // A 4-bit weight times its f16 scale is exact, so the embedding's fma may be a product and a sum.
+  // A prologue's sum of squares is no harmless place: one ulp there is a fault that these few rows
+  // miss.
   llvm::StringRef name = fma->getParentOfType<mlir::func::FuncOp>().getName();
-  return name.starts_with("embed") || name.ends_with(".prologue") || fma.getB().getDefiningOp<mlir::arith::ConstantOp>() ||
+  return name.starts_with("embed") || name.ends_with(".prologue") ||
+         fma.getB().getDefiningOp<mlir::arith::ConstantOp>() ||
          fma.getC().getDefiningOp<mlir::arith::ConstantOp>();
 }
 
@@ -146,14 +154,16 @@ bool harmlessStep(mlir::LLVM::FMAOp fma) {
 std::vector<mlir::Operation *> places(mlir::ModuleOp module, Fault fault) {
   std::vector<mlir::Operation *> found;
   module.walk([&](mlir::Operation *op) {
-    if (auto fma = mlir::dyn_cast<mlir::LLVM::FMAOp>(op); fma && fault == Fault::Fma && !harmlessStep(fma))
+    if (auto fma = mlir::dyn_cast<mlir::LLVM::FMAOp>(op);
+        fma && fault == Fault::Fma && !harmlessStep(fma))
       found.push_back(op);
     if (fault == Fault::Lane && mlir::isa<mlir::vector::ShuffleOp>(op))
       found.push_back(op);
     // Operands in the wrong order: a difference changes its sign.
     // Scalar integers are addresses and counts: a fault there is a crash, not a wrong bit.
     bool value = mlir::isa<mlir::arith::SubFOp>(op) ||
-                 (mlir::isa<mlir::arith::SubIOp>(op) && mlir::isa<mlir::VectorType>(op->getResult(0).getType()));
+                 (mlir::isa<mlir::arith::SubIOp>(op) &&
+                  mlir::isa<mlir::VectorType>(op->getResult(0).getType()));
     if (fault == Fault::Order && value)
       found.push_back(op);
   });

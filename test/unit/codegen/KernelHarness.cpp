@@ -51,7 +51,8 @@ Guarded guardedCopy(const std::vector<uint8_t> &values) {
   return memory;
 }
 
-KernelImage::KernelImage(const std::vector<plan::KernelSpec> &specs, const codegen::ModuleEdit &edit)
+KernelImage::KernelImage(const std::vector<plan::KernelSpec> &specs,
+                         const codegen::ModuleEdit &edit)
     : specs_(specs) {
   auto image = codegen::compileCpuImage(specs, "x86-64-v3", &text_, edit);
   if (!image.ok()) {
@@ -71,8 +72,8 @@ KernelImage::KernelImage(const std::vector<plan::KernelSpec> &specs, const codeg
 
 KernelImage::~KernelImage() { munmap(base_, size_); }
 
-void KernelImage::run(size_t index, const std::vector<void *> &args, uint32_t tokens, uint32_t calls,
-                      uint32_t seed) const {
+void KernelImage::run(size_t index, const std::vector<void *> &args, uint32_t tokens,
+                      uint32_t calls, uint32_t seed) const {
   const AxmKernelRow &row = rows_[index];
   if (args.size() != row.numArgs)
     abort();
@@ -96,7 +97,8 @@ namespace {
 
 class Packer {
 public:
-  Packer(Matrix &matrix, const plan::LinearRange &range, uint32_t inner, Fill fill, std::mt19937 &rng)
+  Packer(Matrix &matrix, const plan::LinearRange &range, uint32_t inner, Fill fill,
+         std::mt19937 &rng)
       : out(matrix.packed), logical(matrix.logical), range(range), inner(inner),
         padded(plan::rowStride(inner)), fill(fill), rng(rng) {
     logical.format = range.format;
@@ -234,8 +236,8 @@ private:
 
 } // namespace
 
-Matrix randomMatrix(const plan::LinearRange &range, uint32_t inner, const std::vector<uint32_t> &cuts,
-                    Fill fill, std::mt19937 &rng) {
+Matrix randomMatrix(const plan::LinearRange &range, uint32_t inner,
+                    const std::vector<uint32_t> &cuts, Fill fill, std::mt19937 &rng) {
   Matrix matrix;
   Packer(matrix, range, inner, fill, rng).pack(cuts);
   if (matrix.packed.size() != plan::packedBytes(range, inner, cuts))
@@ -253,7 +255,8 @@ std::vector<float> randomRows(uint32_t rows, uint32_t inner, Fill fill, std::mt1
   return x;
 }
 
-std::vector<float> randomVector(uint32_t n, uint32_t padded, float low, float high, std::mt19937 &rng) {
+std::vector<float> randomVector(uint32_t n, uint32_t padded, float low, float high,
+                                std::mt19937 &rng) {
   std::vector<float> v(padded, 0.0f);
   std::uniform_real_distribution<float> uniform(low, high);
   for (uint32_t i = 0; i < n; ++i)
@@ -276,8 +279,6 @@ std::vector<float> oracleLinear(const std::vector<float> &x, uint32_t rows, cons
   return y;
 }
 
-bool sameBits(float a, float b) {
-  return std::memcmp(&a, &b, sizeof a) == 0 || (a != a && b != b);
-}
+bool sameBits(float a, float b) { return std::memcmp(&a, &b, sizeof a) == 0 || (a != a && b != b); }
 
 } // namespace axiom::test

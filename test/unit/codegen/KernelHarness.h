@@ -1,5 +1,6 @@
-// Runs generated kernels in the test process: images are mapped executable, every operand lies flush
-// against an inaccessible page, and the units of a launch are split over several calls as threads would.
+// Runs generated kernels in the test process: images are mapped executable, every operand lies
+// flush against an inaccessible page, and the units of a launch are split over several calls as
+// threads would.
 #ifndef AXIOM_TEST_UNIT_CODEGEN_KERNELHARNESS_H
 #define AXIOM_TEST_UNIT_CODEGEN_KERNELHARNESS_H
 
@@ -35,14 +36,15 @@ Guarded guardedCopy(const std::vector<uint8_t> &values);
 
 class KernelImage {
 public:
-  /// Compiles; a failure ends the test program with its message. `edit` may change the emitted module.
+  /// Compiles; a failure ends the test program with its message. `edit` may change the emitted
+  /// module.
   explicit KernelImage(const std::vector<plan::KernelSpec> &specs,
                        const codegen::ModuleEdit &edit = {});
   ~KernelImage();
   KernelImage(const KernelImage &) = delete;
 
-  /// Runs kernel `index` for T tokens over all its units, split at random places into `calls` parts,
-  /// each with a scratch of its own.
+  /// Runs kernel `index` for T tokens over all its units, split at random places into `calls`
+  /// parts, each with a scratch of its own.
   void run(size_t index, const std::vector<void *> &args, uint32_t tokens, uint32_t calls = 1,
            uint32_t seed = 0) const;
   const codegen::CodeText &text() const { return text_; }
@@ -64,12 +66,13 @@ struct Matrix {
   std::vector<uint8_t> packed;
 };
 /// heads and rowAlign as in plan::LinearRange. Extreme: all weights at the end of their range.
-Matrix randomMatrix(const plan::LinearRange &range, uint32_t inner, const std::vector<uint32_t> &cuts,
-                    Fill fill, std::mt19937 &rng);
+Matrix randomMatrix(const plan::LinearRange &range, uint32_t inner,
+                    const std::vector<uint32_t> &cuts, Fill fill, std::mt19937 &rng);
 
 /// Rows of `inner` values with stride rowStride(inner), padding zero. Extreme: all +-1.
 std::vector<float> randomRows(uint32_t rows, uint32_t inner, Fill fill, std::mt19937 &rng);
-std::vector<float> randomVector(uint32_t n, uint32_t padded, float low, float high, std::mt19937 &rng);
+std::vector<float> randomVector(uint32_t n, uint32_t padded, float low, float high,
+                                std::mt19937 &rng);
 
 /// linear() of the interpreter on strided rows: quantizes first where the format asks for it.
 std::vector<float> oracleLinear(const std::vector<float> &x, uint32_t rows, const Matrix &matrix,

@@ -14,9 +14,9 @@ struct Shape {
   uint32_t inner, rows;
   std::vector<uint32_t> cuts;
 };
-const std::vector<Shape> shapes = {{32, 8, {}},           {80, 12, {}},   {96, 131, {32}},
-                                   {576, 64, {192}},      {40, 40, {}},   {1536, 72, {768}},
-                                   {3072, 24, {1024, 2048}}, {640, 40, {288, 416}}};
+const std::vector<Shape> shapes = {
+    {32, 8, {}},  {80, 12, {}},      {96, 131, {32}},          {576, 64, {192}},
+    {40, 40, {}}, {1536, 72, {768}}, {3072, 24, {1024, 2048}}, {640, 40, {288, 416}}};
 const uint32_t tokenCounts[] = {1, 2, 3, 5, 8, 13, 17};
 
 KernelSpec linearSpec(const Shape &shape, AxmFormat format, size_t index) {
@@ -64,11 +64,13 @@ TEST_P(LinearKernel, StoreAndResidualEqualTheInterpreter) {
         std::vector<float> biased = oracleLinear(x, tokens, matrix, shape.cuts, bias.data());
         for (uint32_t t = 0; t < tokens; ++t)
           for (uint32_t n = 0; n < shape.rows; ++n) {
-            float e = expected[t * shape.rows + n], sum = before[t * stride + n] + biased[t * shape.rows + n];
+            float e = expected[t * shape.rows + n],
+                  sum = before[t * stride + n] + biased[t * shape.rows + n];
             ASSERT_TRUE(sameBits(y.as<float>()[t * stride + n], e))
                 << "K " << shape.inner << " T " << tokens << " token " << t << " row " << n;
             ASSERT_TRUE(sameBits(residual.as<float>()[t * stride + n], sum))
-                << "residual, K " << shape.inner << " T " << tokens << " token " << t << " row " << n;
+                << "residual, K " << shape.inner << " T " << tokens << " token " << t << " row "
+                << n;
           }
       }
     }
@@ -84,7 +86,8 @@ TEST_P(LinearKernel, SwiGluEqualsTheInterpreter) {
       spec.prologue = Prologue::Norm;
       spec.epilogue = Epilogue::SwiGlu;
       spec.quantizeOut = quantizeOut;
-      spec.ranges = {{GetParam(), shape.rows, 1, 32, false}, {AXM_FORMAT_Q8, shape.rows, 1, 32, true}};
+      spec.ranges = {{GetParam(), shape.rows, 1, 32, false},
+                     {AXM_FORMAT_Q8, shape.rows, 1, 32, true}};
       specs.push_back(spec);
     }
     KernelImage image(specs);
@@ -98,7 +101,8 @@ TEST_P(LinearKernel, SwiGluEqualsTheInterpreter) {
         std::vector<float> norm = randomVector(shape.inner, inStride, 0.5f, 1.5f, rng);
         std::vector<float> bias = randomVector(shape.rows, stride, -1, 1, rng);
         for (uint32_t t = 0; t < tokens; ++t)
-          numerics::rmsNorm(&x[t * inStride], norm.data(), shape.inner, 1e-5f, &normed[t * inStride]);
+          numerics::rmsNorm(&x[t * inStride], norm.data(), shape.inner, 1e-5f,
+                            &normed[t * inStride]);
         std::vector<float> g = oracleLinear(normed, tokens, gate, {}, nullptr);
         std::vector<float> u = oracleLinear(normed, tokens, up, {}, bias.data());
         std::vector<float> h(g.size());
@@ -109,7 +113,8 @@ TEST_P(LinearKernel, SwiGluEqualsTheInterpreter) {
                 wu = guardedCopy(up.packed), b = guardedCopy(bias);
         size_t rowBytes = quantizeOut ? AXM_QROW_BYTES(stride) : 4 * stride;
         Guarded out(rowBytes * tokens);
-        image.run(i, {input.as(), gain.as(), wg.as(), wu.as(), b.as(), out.as()}, tokens, 3, tokens);
+        image.run(i, {input.as(), gain.as(), wg.as(), wu.as(), b.as(), out.as()}, tokens, 3,
+                  tokens);
         auto expected = numerics::quantizeRows(h.data(), tokens, shape.rows);
         for (uint32_t t = 0; t < tokens; ++t) {
           const uint8_t *row = out.as() + t * rowBytes;
@@ -153,7 +158,8 @@ TEST_P(LinearKernel, HeadEqualsTheInterpreter) {
       std::vector<float> normed(size_t(rows) * inStride, 0.0f);
       for (uint32_t r = 0; r < rows; ++r) {
         pick.push_back((r * 5 + 2) % (rows + 4));
-        numerics::rmsNorm(&x[pick[r] * inStride], norm.data(), shape.inner, 1e-5f, &normed[r * inStride]);
+        numerics::rmsNorm(&x[pick[r] * inStride], norm.data(), shape.inner, 1e-5f,
+                          &normed[r * inStride]);
       }
       std::vector<float> expected = oracleLinear(normed, rows, matrix, shape.cuts, nullptr);
       uint32_t tiles = (shape.rows + 1023) / 1024;
@@ -161,7 +167,8 @@ TEST_P(LinearKernel, HeadEqualsTheInterpreter) {
               logits(size_t(rows) * stride * 4), stats(size_t(rows) * tiles * sizeof(AxmTile)),
               picked(rows * 4);
       std::memcpy(picked.as(), pick.data(), rows * 4);
-      image.run(i, {input.as(), gain.as(), w.as(), picked.as(), logits.as(), stats.as()}, rows, 2, rows);
+      image.run(i, {input.as(), gain.as(), w.as(), picked.as(), logits.as(), stats.as()}, rows, 2,
+                rows);
       for (uint32_t r = 0; r < rows; ++r) {
         for (uint32_t n = 0; n < stride; ++n) {
           float want = n < shape.rows ? expected[r * shape.rows + n] : -HUGE_VALF;
@@ -200,7 +207,8 @@ TEST(LinearKernelEdges, SpecialActivations) {
     std::vector<float> expected = oracleLinear(x, 2, matrix, {}, nullptr);
     for (int t = 0; t < 2; ++t)
       for (int n = 0; n < 8; ++n)
-        EXPECT_TRUE(sameBits(y.as<float>()[t * 32 + n], expected[t * 8 + n])) << special << " " << t;
+        EXPECT_TRUE(sameBits(y.as<float>()[t * 32 + n], expected[t * 8 + n]))
+            << special << " " << t;
   }
 }
 
