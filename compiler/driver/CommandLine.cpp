@@ -90,8 +90,10 @@ void describe(CLI::App &app, CompilerOptions &options, bool &printTargets) {
   app.add_option("--dump-ir-dir", options.dumpIrDir,
                  "Write the module after each phase to this folder")
       ->type_name("DIR");
-  app.add_flag("!--no-golden", options.golden,
-               "Store no golden answers for axiom-check; needed where no target can run");
+  // Not "!--no-golden": that would read a 1 from the environment as yes to golden answers.
+  app.add_flag_callback(
+      "--no-golden", [&options] { options.golden = false; },
+      "Store no golden answers for axiom-check; needed where no target can run");
   app.add_flag("--dry-run", options.dryRun, "Print sizes and memory; write nothing");
   app.add_option("-j,--jobs", options.jobs,
                  "Threads; never changes the output; default: usable cores")
@@ -117,29 +119,27 @@ int fail(const Status &status) {
 
 } // namespace
 
-int axiomcMain(int argc, char **argv) {
+int axiomcMain(int argc, char **argv, const ParseAndRun &parseAndRun) {
   CompilerOptions options;
   bool printTargets = false;
   CLI::App app{"Compiles a language model to one file that holds everything needed to run it."};
   try {
     describe(app, options, printTargets);
-    app.parse(argc, argv);
-    if (printTargets) {
-      for (const std::string &target : knownTargets())
-        std::puts(target.c_str());
-      return 0;
-    }
-    if (options.input.empty())
-      return fail(Status(Code::InvalidArgument,
-                         "no input; usage: axiomc MODEL -o OUT.axm (--help shows all flags)"));
-    if (!options.stopAfter.empty() && options.emit == Emit::Artifact && options.dumpIrDir.empty())
-      options.emit = Emit::Mlir;
-    installSignalCleanup();
-    Status status = compile(options);
-    return status.ok() ? 0 : fail(status);
-  } catch (const CLI::ParseError &error) {
-    // Help and version are "errors" with code 0.
-    return app.exit(error) == 0 ? 0 : 2;
+    return parseAndRun(app, argc, argv, [&] {
+      if (printTargets) {
+        for (const std::string &target : knownTargets())
+          std::puts(target.c_str());
+        return 0;
+      }
+      if (options.input.empty())
+        return fail(Status(Code::InvalidArgument,
+                           "no input; usage: axiomc MODEL -o OUT.axm (--help shows all flags)"));
+      if (!options.stopAfter.empty() && options.emit == Emit::Artifact && options.dumpIrDir.empty())
+        options.emit = Emit::Mlir;
+      installSignalCleanup();
+      Status status = compile(options);
+      return status.ok() ? 0 : fail(status);
+    });
   } catch (const std::bad_alloc &) {
     return fail(Status(Code::Resource, "out of memory; fewer threads (-j) need less"));
   } catch (const std::exception &error) {

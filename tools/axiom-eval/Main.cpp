@@ -63,10 +63,14 @@ int main(int argc, char **argv) {
   logits.add(*logitsCommand);
   perplexity.add(*perplexityCommand);
   compare.add(*compareCommand);
-  return tool::run(kTool, app, argc, argv, [&] {
-    tool::catchInterrupts();
-    if (logitsCommand->parsed())
-      return runLogits(logits);
-    return perplexityCommand->parsed() ? runPerplexity(perplexity) : runCompare(compare);
-  });
+  // --context has a variable in axiom-run: what was set for a chat must not change what is scored.
+  return tool::run(kTool, app, argc, argv,
+                   [&] {
+                     tool::catchInterrupts();
+                     if (logitsCommand->parsed())
+                       return runLogits(logits);
+                     return perplexityCommand->parsed() ? runPerplexity(perplexity)
+                                                        : runCompare(compare);
+                   },
+                   {"--context"});
 }

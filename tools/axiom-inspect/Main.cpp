@@ -2,6 +2,7 @@
 #include "runtime/base/Memory.h"
 #include "runtime/schema/Header.h"
 #include "tools/axiom-inspect/Report.h"
+#include "tools/common/CommandLine.h"
 
 #include <CLI/CLI.hpp>
 
@@ -115,13 +116,8 @@ static int inspectMain(int argc, char **argv) {
     app.option_defaults()->always_capture_default(false);
     Arguments args;
     describe(app, args);
-    try {
-      app.parse(argc, argv);
-    } catch (const CLI::ParseError &error) {
-      // Help and version are "errors" with code 0.
-      return app.exit(error) == 0 ? kOk : kUsage;
-    }
-    return run(args);
+    // In the other tools --memory is a size, and AXIOM_MEMORY means that.
+    return tool::parseAndRun(app, argc, argv, [&args] { return run(args); }, {"--memory"});
   } catch (const std::exception &error) {
     std::fprintf(stderr, "axiom-inspect: error: %s\n", error.what());
     return dynamic_cast<const std::bad_alloc *>(&error) ? kResources : kFailure;

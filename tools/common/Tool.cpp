@@ -1,5 +1,7 @@
 #include "tools/common/Tool.h"
 
+#include "tools/common/CommandLine.h"
+
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
@@ -55,19 +57,22 @@ std::string versionText(const char *tool) {
          ", numerics " + std::to_string(numerics) + ", kernel ABI " + std::to_string(kernelAbi);
 }
 
-int run(const char *tool, CLI::App &app, int argc, char **argv, const std::function<int()> &body) {
+int run(const char *tool, CLI::App &app, int argc, char **argv, const std::function<int()> &body,
+        const std::set<std::string> &without) {
   try {
     app.name(tool);
     app.set_version_flag(
         "--version", [tool] { return versionText(tool); }, "Print the versions and exit");
-    app.parse(argc, argv);
-    int code = body();
-    if (std::fflush(stdout) != 0)
-      return fail(tool,
-                  {AXIOM_RESOURCE, std::string("can't write to stdout: ") + std::strerror(errno)});
-    return code;
-  } catch (const CLI::ParseError &error) {
-    return app.exit(error) == 0 ? kOk : kUsage;
+    return parseAndRun(
+        app, argc, argv,
+        [&] {
+          int code = body();
+          if (std::fflush(stdout) != 0)
+            return fail(tool, {AXIOM_RESOURCE,
+                               std::string("can't write to stdout: ") + std::strerror(errno)});
+          return code;
+        },
+        without);
   } catch (const std::bad_alloc &) {
     return fail(tool, {AXIOM_RESOURCE, "not enough memory"});
   } catch (const std::exception &error) {

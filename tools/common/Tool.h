@@ -7,6 +7,8 @@
 #include <CLI/CLI.hpp>
 
 #include <cstdint>
+#include <functional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -29,8 +31,10 @@ int fail(const char *tool, const Error &error);
 std::string versionText(const char *tool);
 
 /// Parses, calls `body` unless parsing said all (--help, a usage error), and maps what goes wrong
-/// to exit codes: nothing leaves as an exception.
-int run(const char *tool, CLI::App &app, int argc, char **argv, const std::function<int()> &body);
+/// to exit codes: nothing leaves as an exception. Flags take values from the environment, apart
+/// from those named in `without` (tools/common/CommandLine.h).
+int run(const char *tool, CLI::App &app, int argc, char **argv, const std::function<int()> &body,
+        const std::set<std::string> &without = {});
 
 /// Makes Ctrl-C and SIGTERM set a flag (the second one ends the process at once).
 void catchInterrupts();

@@ -24,6 +24,8 @@ HEAD = """# Command line
 Written by `tools/lint/cli_docs.py --write` from the tools' own `--help`; `tools/test` checks that it is current.
 
 Exit codes of every tool: 0 ok, 1 failure, 2 usage, 3 bad model or artifact, 4 not enough resources.
+
+`[env: NAME]` names the environment variable that is used when the flag is not given; a flag without a value takes 1 or 0.
 """
 
 
