@@ -6,6 +6,8 @@
 #include <chrono>
 #include <cmath>
 #include <cstdio>
+#include <numeric>
+#include <optional>
 
 namespace axiom::bench {
 namespace {
@@ -14,7 +16,7 @@ constexpr const char *kTool = "axiom-bench";
 
 struct Flags {
   tool::ModelFlags model;
-  std::vector<uint32_t> prompts{512}, generate{128}, parallel{1};
+  std::vector<uint32_t> prompts{512}, generate{128}, parallel{1}, depths{0};
   uint32_t repetitions = 5, batchedTokens = 512;
   std::string output = "md";
   bool noWarmup = false;
@@ -22,6 +24,7 @@ struct Flags {
 
 struct Row {
   uint32_t numPrompt = 0, numGen = 0, numParallel = 1;
+  uint32_t depth = 0;        ///< tokens of each sequence before the first that is measured
   std::vector<double> rates; ///< tokens per second of all sequences together
 
   double mean() const {
@@ -41,7 +44,9 @@ struct Row {
   std::string test() const {
     std::string name =
         numGen == 0 ? "pp" + std::to_string(numPrompt) : "tg" + std::to_string(numGen);
-    return numParallel > 1 ? name + " x" + std::to_string(numParallel) : name;
+    if (numParallel > 1)
+      name += " x" + std::to_string(numParallel);
+    return depth > 0 ? name + " @ d" + std::to_string(depth) : name;
   }
 };
 
@@ -56,7 +61,59 @@ std::vector<int32_t> someTokens(uint32_t count, uint32_t vocab, uint32_t salt) {
   return tokens;
 }
 
-/// Seconds for one run of the row's test.
+/// Tokens per second of the row's sequences from its depth on. They prefill and decode in the same
+/// steps, so the clock starts with the first token of the last one, and none may end before it
+/// stops.
+Expected<double> rateAtDepth(Engine &engine, const Row &row, uint32_t vocab, uint32_t spare) {
+  Generation how;
+  how.temperature = 0;
+  how.ignoreEos = true;
+  how.maxTokens = row.numGen + spare;
+  std::vector<uint64_t> ids;
+  for (uint32_t s = 0; s < row.numParallel; ++s) {
+    Expected<uint64_t> id = engine.submit(someTokens(row.depth, vocab, s), how);
+    if (!id)
+      return id.error();
+    ids.push_back(*id);
+  }
+  std::vector<uint32_t> counts(ids.size());
+  auto takeStep = [&]() -> std::optional<Error> {
+    if (!engine.step())
+      return Error{AXIOM_INTERNAL, "the engine found nothing to do"};
+    for (size_t i = 0; i < ids.size(); ++i)
+      for (bool more = true; more;) {
+        Expected<Event> event = engine.poll(ids[i]);
+        if (!event && event.error().code == AXIOM_AGAIN)
+          break;
+        if (!event)
+          return event.error();
+        if (event->finish == AXIOM_FINISH_ERROR)
+          return Error{event->status, event->error};
+        more = event->token >= 0;
+        counts[i] += more;
+      }
+    return std::nullopt;
+  };
+  while (std::count(counts.begin(), counts.end(), 0u) > 0)
+    if (auto error = takeStep())
+      return *error;
+  auto sum = [&] { return std::accumulate(counts.begin(), counts.end(), uint64_t(0)); };
+  uint64_t before = sum(), until = before + uint64_t(row.numGen) * ids.size();
+  auto start = std::chrono::steady_clock::now();
+  while (sum() < until)
+    if (auto error = takeStep())
+      return *error;
+  double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  for (uint64_t id : ids)
+    engine.cancel(id);
+  while (engine.step()) {
+  }
+  for (uint64_t id : ids)
+    engine.release(id);
+  return static_cast<double>(sum() - before) / seconds;
+}
+
+/// Tokens per second in one run of the row's test.
 Expected<double> runOnce(Engine &engine, const Row &row, uint32_t vocab) {
   auto start = std::chrono::steady_clock::now();
   if (row.numGen == 0) {
@@ -87,7 +144,8 @@ Expected<double> runOnce(Engine &engine, const Row &row, uint32_t vocab) {
         last = event->last;
       }
   }
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return (row.numGen == 0 ? row.numPrompt : double(row.numGen) * row.numParallel) / seconds;
 }
 
 void print(const std::vector<Row> &rows, const Model &model, const Flags &flags) {
@@ -109,12 +167,13 @@ void print(const std::vector<Row> &rows, const Model &model, const Flags &flags)
     else
       std::printf(
           "%s{\"model\": %s, \"backend\": %s, \"model_size\": %llu, \"model_n_params\": %llu, "
-          "\"n_threads\": %u, \"n_prompt\": %u, \"n_gen\": %u, \"n_parallel\": %u, "
+          "\"n_threads\": %u, \"n_prompt\": %u, \"n_gen\": %u, \"n_parallel\": %u, \"n_depth\": "
+          "%u, "
           "\"avg_ts\": %.6f, \"stddev_ts\": %.6f}%s\n",
           i == 0 ? "[" : " ", tool::jsonText(name).c_str(), tool::jsonText(info.target).c_str(),
           static_cast<unsigned long long>(info.weight_bytes),
           static_cast<unsigned long long>(info.num_weights), flags.model.threads, row.numPrompt,
-          row.numGen, row.numParallel, row.mean(), row.deviation(),
+          row.numGen, row.numParallel, row.depth, row.mean(), row.deviation(),
           i + 1 == rows.size() ? "]" : ",");
   }
 }
@@ -129,11 +188,12 @@ int bench(Flags &flags) {
   std::vector<Row> rows;
   for (uint32_t p : flags.prompts)
     if (p > 0)
-      rows.push_back({p, 0, 1, {}});
+      rows.push_back({p, 0, 1, 0, {}});
   for (uint32_t n : flags.generate)
     for (uint32_t s : flags.parallel)
-      if (n > 0 && s > 0)
-        rows.push_back({0, n, s, {}});
+      for (uint32_t d : flags.depths)
+        if (n > 0 && s > 0)
+          rows.push_back({0, n, s, d, {}});
   if (rows.empty())
     return tool::fail(kTool, {AXIOM_INVALID_ARGUMENT, "nothing to measure: give -p or -n above 0"});
   uint32_t vocab = model->info().vocab;
@@ -142,9 +202,12 @@ int bench(Flags &flags) {
     options.threads = flags.model.threads;
     options.maxSequences = row.numParallel;
     options.maxBatchedTokens = std::max(flags.batchedTokens, row.numParallel);
+    // At a depth, the first sequence decodes while the others prefill.
+    uint32_t spare = 1 + row.numParallel * (row.depth / options.maxBatchedTokens + 2);
     // Whole blocks of 64 for each sequence.
+    uint64_t length = row.depth == 0 ? row.numGen : uint64_t(row.depth) + row.numGen + spare;
     options.kvPositions =
-        row.numGen == 0 ? row.numPrompt : (row.numGen + 64ull) / 64 * 64 * row.numParallel;
+        row.numGen == 0 ? row.numPrompt : (length + 64ull) / 64 * 64 * row.numParallel;
     options.memoryLimit = *limit;
     options.maxRequests = std::max(4096u, row.numParallel);
     options.manual = true;
@@ -152,14 +215,14 @@ int bench(Flags &flags) {
     if (!engine)
       return tool::fail(kTool, engine.error());
     for (uint32_t r = flags.noWarmup ? 1 : 0; r <= flags.repetitions; ++r) {
-      Expected<double> seconds = runOnce(*engine, row, vocab);
-      if (!seconds)
-        return tool::fail(kTool, seconds.error());
+      Expected<double> rate =
+          row.depth == 0 ? runOnce(*engine, row, vocab) : rateAtDepth(*engine, row, vocab, spare);
+      if (!rate)
+        return tool::fail(kTool, rate.error());
       if (tool::interrupted())
         return tool::kInterrupted;
-      double tokens = row.numGen == 0 ? row.numPrompt : double(row.numGen) * row.numParallel;
       if (r > 0)
-        row.rates.push_back(tokens / *seconds);
+        row.rates.push_back(*rate);
     }
   }
   print(rows, *model, flags);
@@ -182,6 +245,9 @@ int main(int argc, char **argv) {
            ->capture_default_str());
   list(app.add_option("--npl,--n-parallel", flags.parallel,
                       "Sequences that generate at once (also -npl)")
+           ->capture_default_str());
+  list(app.add_option("-d,--n-depth", flags.depths,
+                      "Tokens of each sequence before generation is measured (decode only)")
            ->capture_default_str());
   app.add_option("-r,--repetitions", flags.repetitions, "Measured runs of each test")
       ->capture_default_str()
