@@ -75,6 +75,7 @@ struct Executor::Impl {
   std::unique_ptr<ThreadTeam> team;
   std::unique_ptr<Barrier> barrier;
   LayerHook hook;
+  std::unique_ptr<Profiler> profiler; ///< null: off
 
   // The step that runs.
   uint32_t numTokens = 0, numRows = 0;
@@ -172,6 +173,13 @@ uint32_t Executor::maxTokens() const { return impl_->options.maxTokens; }
 uint32_t Executor::numBlocks() const { return impl_->options.numBlocks; }
 const ExecutorMemory &Executor::memory() const { return impl_->memory; }
 void Executor::setLayerHook(LayerHook hook) { impl_->hook = std::move(hook); }
+const StepProfile *Executor::profile() const {
+  return impl_->profiler ? &impl_->profiler->profile() : nullptr;
+}
+
+void Executor::setProfiling(bool on) {
+  impl_->profiler = on ? std::make_unique<Profiler>(*impl_->program, threads()) : nullptr;
+}
 
 void Executor::clearBlock(uint32_t block) {
   if (block >= impl_->used.size())
@@ -255,9 +263,13 @@ Status Executor::step(const StepInput &input) {
   AXIOM_RETURN_IF_ERROR(impl_->checkInput(input));
   impl_->bindInput(input);
   impl_->hookStatus = Status::okStatus();
+  if (impl_->profiler)
+    impl_->profiler->beginStep();
   impl_->team->run(
       [](void *self, uint32_t thread) { static_cast<Impl *>(self)->runThread(thread); },
       impl_.get());
+  if (impl_->profiler)
+    impl_->profiler->endStep();
   if (broken())
     return gone();
   return impl_->hookStatus;
@@ -275,6 +287,9 @@ void Executor::Impl::callHook(uint32_t layer) {
 
 void Executor::Impl::runThread(uint32_t thread) {
   FloatMode mode;
+  Profiler *times = profiler.get();
+  if (times)
+    times->begin(thread);
   for (const LaunchPhase &phase : table.phases) {
     bool any = false;
     for (uint32_t i = phase.firstLaunch; i < phase.firstLaunch + phase.numLaunches; ++i) {
@@ -282,15 +297,22 @@ void Executor::Impl::runThread(uint32_t thread) {
         continue;
       any = true;
       runLaunch(i, thread);
+      if (times)
+        times->ran(thread, i);
     }
     bool call = hook && phase.layerDone >= 0;
     // The end of the job is a barrier too.
-    if (call || (any && &phase != &table.phases.back()))
+    if (call || (any && &phase != &table.phases.back())) {
       barrier->arrive();
+      if (times)
+        times->waited(thread, static_cast<size_t>(&phase - table.phases.data()));
+    }
     if (call) {
       if (thread == 0)
         callHook(static_cast<uint32_t>(phase.layerDone));
       barrier->arrive();
+      if (times)
+        times->hooked(thread);
     }
   }
 }

@@ -9,6 +9,7 @@
 #include "runtime/artifact/Artifact.h"
 #include "runtime/artifact/Program.h"
 #include "runtime/base/Status.h"
+#include "runtime/device/cpu/Profile.h"
 
 #include <cstdint>
 #include <functional>
@@ -76,6 +77,12 @@ public:
   /// wait: hidden state after `layer`, T rows of config.hiddenStride() elements. Empty: none.
   using LayerHook = std::function<void(uint32_t layer, const float *hidden, uint32_t numTokens)>;
   void setLayerHook(LayerHook hook);
+
+  /// On: times are collected from the next step on, beginning at zero (this call allocates what
+  /// that takes, outside of ExecutorMemory; steps still allocate nothing). Not during a step.
+  void setProfiling(bool on);
+  /// Null when off; changes with each step.
+  const StepProfile *profile() const;
 
 private:
   struct Impl;
