@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""A runtime-only build, configured as if LLVM were absent, installs; outside the tree the examples of docs/examples build by
-find_package(axiom) and by pkg-config, as C11 and C++20, in under 40 lines each, and print generated text."""
+"""A runtime-only build, configured as if LLVM were absent, installs with its tools; outside the tree the examples of
+docs/examples build by find_package(axiom) and by pkg-config, as C11 and C++20, in under 40 lines each, and print generated text."""
 import os
 import pathlib
 import shutil
@@ -50,6 +50,12 @@ def main():
         axiom.compile_model(axiom.TINY / "llama-rope3", model)
         expected = axiom.run(axiom.binary("axiom-run"), "generate", model, "--prompt", "the quick", "--max-tokens", "8",
                              "--temperature", "0").ok().out.strip()
+        installed = axiom.run(prefix / "bin/axiom-run", "generate", model, "--prompt", "the quick", "--max-tokens", "8",
+                              "--temperature", "0").ok().out.strip()
+        if installed != expected:
+            problems.append(f"the installed axiom-run printed {installed!r}, expected {expected!r}")
+        if (prefix / "bin/axiomc").exists():
+            problems.append("a build without the compiler installs axiomc")
         library = library_folder(prefix)
         env = {"LD_LIBRARY_PATH": str(library), "PKG_CONFIG_PATH": str(library / "pkgconfig")}
         for kind, suffix, language, compiler in EXAMPLES:
