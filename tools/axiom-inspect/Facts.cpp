@@ -86,6 +86,30 @@ Result<MemoryAnswer> answer(const LoadedProgram &program, const MemoryQuestion &
   return memory;
 }
 
+/// Steps that stand for decoding, small batches and prefill.
+Result<std::vector<RooflineFact>> rooflineFacts(const Facts &facts, uint32_t context) {
+  std::vector<RooflineFact> list;
+  const Metadata &metadata = facts.artifact->metadata();
+  for (const ImageInfo &image : facts.images) {
+    if (image.rows.empty())
+      continue;
+    if (context == 0)
+      context = std::min(512u, metadata.config.maxContext);
+    for (uint32_t tokens : {1u, 8u, 32u, 512u}) {
+      RooflineFact fact;
+      bool prefill = tokens > 32;
+      fact.sequences = prefill ? 1 : tokens;
+      fact.tokensEach = prefill ? std::min(tokens, context) : 1;
+      fact.context = context;
+      std::vector<SequenceSlice> slices(fact.sequences, {fact.tokensEach, context, 1});
+      AXIOM_ASSIGN_OR_RETURN(fact.work, stepWork(metadata, image.rows, slices));
+      list.push_back(std::move(fact));
+    }
+    break;
+  }
+  return list;
+}
+
 } // namespace
 
 Result<Facts> gather(std::shared_ptr<const Artifact> artifact, const MemoryQuestion &question) {
@@ -111,6 +135,7 @@ Result<Facts> gather(std::shared_ptr<const Artifact> artifact, const MemoryQuest
           std::max(facts.barriersPerLayer, static_cast<uint32_t>(repeat.phases.size()));
   AXIOM_ASSIGN_OR_RETURN(facts.memory,
                          answer(describedProgram(*facts.artifact, facts.images), question));
+  AXIOM_ASSIGN_OR_RETURN(facts.roofline, rooflineFacts(facts, question.context));
   return facts;
 }
 

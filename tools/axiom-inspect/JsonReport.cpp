@@ -111,6 +111,32 @@ Json memoryJson(const MemoryAnswer &m) {
           {"limit_source", m.limitSource}};
 }
 
+Json workJson(const TaskWork &w) {
+  return {{"weight_bytes", w.weightBytes},
+          {"kv_read_bytes", w.kvReadBytes},
+          {"kv_write_bytes", w.kvWriteBytes},
+          {"linear_multiply_adds", w.linearMacs},
+          {"attention_multiply_adds", w.attentionMacs}};
+}
+
+Json rooflineJson(const Facts &facts) {
+  Json list = Json::array();
+  for (const RooflineFact &fact : facts.roofline) {
+    Json tasks = Json::array();
+    for (const TaskWork &work : fact.work.tasks) {
+      Json task = {{"name", work.name}, {"repetitions", work.repetitions}};
+      task.update(workJson(work));
+      tasks.push_back(std::move(task));
+    }
+    list.push_back({{"sequences", fact.sequences},
+                    {"tokens_each", fact.tokensEach},
+                    {"context", fact.context},
+                    {"tasks", std::move(tasks)},
+                    {"total", workJson(fact.work.total())}});
+  }
+  return list;
+}
+
 Json provenanceJson(const ProvenanceInfo &p) {
   Json inputs = Json::array();
   for (const InputInfo &input : p.inputs)
@@ -154,6 +180,7 @@ std::string jsonReport(const Facts &facts) {
                  {"repeats", phasesJson(m.plan)},
                  {"slots", std::move(slots)},
                  {"memory", memoryJson(facts.memory)},
+                 {"roofline", rooflineJson(facts)},
                  {"provenance", provenanceJson(m.provenance)}};
   // Names come from the file and need not be UTF-8.
   return report.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";

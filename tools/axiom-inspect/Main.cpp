@@ -60,12 +60,14 @@ void describe(CLI::App &app, Arguments &args) {
   app.add_flag("--kernels", args.sections.kernels, "Kernels of each code image with their sizes");
   app.add_flag("--phases", args.sections.phases, "The plan, and the barriers of a layer");
   app.add_flag("--memory", args.sections.memory, "Memory for a batch and context");
+  app.add_flag("--roofline", args.sections.roofline,
+               "Bytes and multiply-adds of each phase, for 1, 8, 32 and 512 tokens");
   app.add_flag("--provenance", args.sections.provenance, "Compiler, options and inputs");
   app.add_option("--batch", args.memory.batch, "Memory: sequences at the same time")
       ->check(CLI::Range(1u, 65536u))
       ->type_name("N");
   app.add_option("--context", args.memory.context,
-                 "Memory: positions of each (default: the model's limit)")
+                 "Memory, roofline: positions of each (default: the model's limit, 512)")
       ->check(CLI::Range(1u, 1u << 20))
       ->type_name("N");
   app.add_option("--step-tokens", args.memory.tokens, "Memory: tokens a step (default: 512)")
@@ -94,7 +96,7 @@ int run(const Arguments &args) {
     return fail(facts.status());
   Sections sections = args.sections;
   bool none = !(sections.summary || sections.tensors || sections.kernels || sections.phases ||
-                sections.memory || sections.provenance);
+                sections.memory || sections.provenance || sections.roofline);
   sections.summary |= none;
   std::string text = args.json ? jsonReport(*facts) : textReport(*facts, sections);
   if (args.verify && !args.json)

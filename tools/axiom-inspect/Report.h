@@ -4,6 +4,7 @@
 
 #include "runtime/artifact/Artifact.h"
 #include "runtime/device/cpu/Executor.h"
+#include "tools/axiom-inspect/Roofline.h"
 
 #include <string>
 #include <vector>
@@ -37,6 +38,13 @@ struct KernelFact {
   AxmKernelRow row;
 };
 
+/// What one step of some shape takes.
+struct RooflineFact {
+  uint32_t sequences = 1, tokensEach = 1; ///< tokens of the step: their product
+  uint32_t context = 1;                   ///< positions that the last token of each sees
+  StepWork work;
+};
+
 struct Facts {
   std::shared_ptr<const Artifact> artifact;
   std::vector<ImageInfo> images;
@@ -44,8 +52,10 @@ struct Facts {
   uint64_t codeBytes = 0;        ///< of the machine code of the first image, without its table
   uint32_t barriersPerLayer = 0; ///< most of any layer
   MemoryAnswer memory;
+  std::vector<RooflineFact> roofline; ///< empty: no code image tells
 };
 
+/// Of question.context the memory takes 0 as the model's limit, the roofline as 512 at most.
 Result<Facts> gather(std::shared_ptr<const Artifact> artifact, const MemoryQuestion &question);
 
 /// "1", "2-8" or "9+": the token counts that use a task's kernel `variant`.
@@ -54,9 +64,10 @@ const char *spaceName(uint32_t space);
 
 struct Sections {
   bool summary = false, tensors = false, kernels = false, phases = false, memory = false,
-       provenance = false;
+       provenance = false, roofline = false;
 };
 
+std::string rooflineText(const Facts &facts);
 std::string textReport(const Facts &facts, const Sections &sections);
 std::string jsonReport(const Facts &facts);
 

@@ -128,6 +128,8 @@ std::string textReport(const Facts &facts, const Sections &sections) {
   for (const auto &[wanted, write] : parts)
     if (wanted)
       write(facts, out);
+  if (sections.roofline)
+    out += rooflineText(facts);
   return out;
 }
 

@@ -64,6 +64,30 @@ TEST(InspectTool, Json) {
   EXPECT_EQ(json["memory"]["scratch_bytes"], 2 * 3264);
 }
 
+TEST(InspectTool, Roofline) {
+  std::string path = goodPath();
+  Outcome text = inspect(path + " --roofline --context 100");
+  EXPECT_EQ(text.exit, 0) << text.out;
+  for (const char *part : {"of each of 8 sequences, 100 positions", "100 tokens of 1 sequence",
+                           "attention x2", "head", "total"})
+    expectHas(text, part);
+  EXPECT_EQ(text.out.find("digest "), std::string::npos);
+  Outcome run = inspect(path + " --json");
+  ASSERT_EQ(run.exit, 0) << run.out;
+  auto roofline = nlohmann::json::parse(run.out)["roofline"];
+  ASSERT_EQ(roofline.size(), 4u);
+  uint64_t each[] = {1, 1, 1, 256}, sequences[] = {1, 8, 32, 1}; // the model's context is 256
+  for (size_t i = 0; i < 4; ++i) {
+    EXPECT_EQ(roofline[i]["sequences"], sequences[i]);
+    EXPECT_EQ(roofline[i]["tokens_each"], each[i]);
+    EXPECT_EQ(roofline[i]["context"], 256);
+    EXPECT_EQ(roofline[i]["tasks"].size(), size_t(NumTestKernels));
+    uint64_t tokens = each[i] * sequences[i];
+    EXPECT_EQ(roofline[i]["total"]["linear_multiply_adds"],
+              tokens * 4 * 40 * 40 + sequences[i] * 70 * 40);
+  }
+}
+
 TEST(InspectTool, ExitCodes) {
   std::string path = goodPath();
   EXPECT_EQ(inspect(path + " --verify").exit, 0);
