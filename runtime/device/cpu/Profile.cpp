@@ -20,6 +20,22 @@ uint64_t StepProfile::wait() const {
   return sum;
 }
 
+StepProfile &StepProfile::operator+=(const StepProfile &other) {
+  if (phases.empty())
+    return *this = other;
+  steps += other.steps;
+  total += other.total;
+  dispatch += other.dispatch;
+  hooks += other.hooks;
+  for (size_t p = 0; p < phases.size(); ++p) {
+    phases[p].wait += other.phases[p].wait;
+    phases[p].skew += other.phases[p].skew;
+    for (size_t t = 0; t < phases[p].busy.size(); ++t)
+      phases[p].busy[t] += other.phases[p].busy[t];
+  }
+  return *this;
+}
+
 Profiler::Profiler(const LoadedProgram &program, uint32_t threads) {
   profile_.threads = threads;
   const auto &repeats = program.plan.repeats;

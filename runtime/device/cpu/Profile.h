@@ -30,6 +30,8 @@ struct StepProfile {
 
   uint64_t busy() const;
   uint64_t wait() const;
+  /// Another profile of the same program and number of threads; an empty one takes it as it is.
+  StepProfile &operator+=(const StepProfile &other);
 };
 
 /// Collects a StepProfile. Each thread writes its own marks; thread 0 adds them up after a step.

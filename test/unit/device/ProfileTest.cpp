@@ -65,6 +65,13 @@ TEST_F(ProfileTest, EveryNanosecondIsCountedOnce) {
     for (const StepProfile::Phase &phase : p.phases)
       EXPECT_LE(phase.skew, phase.wait);
     EXPECT_GT(p.phases[2].busy[0], 0u); // attention
+    StepProfile twice;
+    twice += p;
+    twice += p;
+    EXPECT_EQ(twice.steps, 10u);
+    EXPECT_EQ(twice.threads, threads);
+    EXPECT_EQ(sum(twice), 2 * sum(p));
+    EXPECT_EQ(twice.phases[2].busy[0], 2 * p.phases[2].busy[0]);
     if (threads == 1)
       for (const StepProfile::Phase &phase : p.phases)
         EXPECT_EQ(phase.skew, 0u);
