@@ -31,7 +31,7 @@ const char *phaseName(Phase phase);
 std::optional<Phase> phaseByName(const std::string &name);
 
 struct PipelineOptions {
-  /// "" keeps the formats of the source; else f32, f16, bf16, q8, q4f16 or q4 for every matrix.
+  /// "" keeps the formats of the source; else f32, f16, bf16, q8, q6, q4f16 or q4 for every matrix.
   std::string quant;
   /// Regular expression on tensor names -> format; the first match wins.
   std::vector<std::pair<std::string, std::string>> overrides;

@@ -17,7 +17,7 @@ public:
   void segment(Value at, int64_t from, int64_t until) {
     if (!plan::isQuantized(format))
       return floats(at, from * 32, until * 32);
-    if (format != AXM_FORMAT_Q4) {
+    if (format != AXM_FORMAT_Q4 && format != AXM_FORMAT_Q6) {
       int64_t bytes = format == AXM_FORMAT_Q8 ? 272 : 160;
       e.loop(e.i64c(0), e.i64c(until - from), 1, [&](Value g) {
         Value block = e.at(at, e.mul(g, e.i64c(bytes)));
@@ -30,19 +30,26 @@ public:
       });
       return;
     }
-    int64_t offset = 0;
+    bool q4 = format == AXM_FORMAT_Q4;
+    int64_t runBytes = q4 ? 32 : 16, groupBytes = q4 ? 144 : 208, offset = 0;
     for (int64_t g = from; g < until;) {
       int64_t end = std::min(until, (g / 8 + 1) * 8);
-      Value run = e.at(at, offset), d = half(run), dm = half(e.at(run, 16));
+      Value run = e.at(at, offset), d = half(run), dm = q4 ? half(e.at(run, 16)) : Value();
       e.loop(e.i64c(0), e.i64c(end - g), 1, [&](Value i) {
-        Value block = e.at(e.at(run, 32), e.mul(i, e.i64c(144)));
-        auto small = [&](Value from8) {
-          return e.sitofp(e.zext(e.load(e.i8, e.at(from8, row)), e.i32), e.f32);
+        Value block = e.at(e.at(run, runBytes), e.mul(i, e.i64c(groupBytes)));
+        Value to = e.at(out, e.shl(e.add(i, e.i64c(g)), 7));
+        // The small integer of this row, at `from8` + row.
+        auto scaled = [&](Value factor, Value from8) {
+          Value small = e.load(e.i8, e.at(from8, row));
+          return e.fmul(factor, e.sitofp(q4 ? e.zext(small, e.i32) : e.sext(small, e.i32), e.f32));
         };
-        Value scale = e.fmul(d, small(block)), min = e.fmul(dm, small(e.at(block, 8)));
-        nibbles(e.at(block, 16), scale, min, e.at(out, e.shl(e.add(i, e.i64c(g)), 7)));
+        Value first = scaled(d, block), second = scaled(q4 ? dm : d, e.at(block, 8));
+        if (q4)
+          nibbles(e.at(block, 16), first, second, to);
+        else
+          sixBits(e.at(block, 16), first, second, to);
       });
-      offset += 32 + (end - g) * 144;
+      offset += runBytes + (end - g) * groupBytes;
       g = end;
     }
   }
@@ -70,6 +77,23 @@ private:
       Value low = e.sitofp(e.and_(raw, e.intOf(v4i, 15)), v4), high = e.sitofp(e.lshr(raw, 4), v4);
       e.store(e.fma(low, s, m), e.at(to, 16 * j));
       e.store(e.fma(high, s, m), e.at(to, 64 + 16 * j));
+    }
+  }
+
+  /// Columns 0..15 have scale s0, the others s1; 4 columns at a time.
+  void sixBits(Value at, Value s0, Value s1, Value to) {
+    Value mine = e.at(at, e.shl(row, 2));
+    for (int64_t p = 0; p < 2; ++p) {
+      Value s = e.splat(p ? s1 : s0, v4);
+      Value high = e.zext(e.load(e.vec(4, e.i8), e.at(mine, 128 + 32 * p)), v4i);
+      for (int64_t m = 0; m < 4; ++m) {
+        Value raw = e.zext(e.load(e.vec(4, e.i8), e.at(mine, 32 * m)), v4i);
+        Value low = p ? e.lshr(raw, 4) : e.and_(raw, e.intOf(v4i, 15));
+        Value pair = e.and_(m ? e.lshr(high, 2 * m) : high, e.intOf(v4i, 3));
+        Value code = e.add(low, e.shl(pair, 4));
+        Value q = e.sitofp(e.sub(code, e.intOf(v4i, 32)), v4);
+        e.store(e.fmul(s, q), e.at(to, 64 * p + 16 * m));
+      }
     }
   }
 

@@ -17,7 +17,7 @@ namespace axiom {
 
 namespace {
 
-const std::vector<std::string> kFormats = {"f32", "f16", "bf16", "q8", "q4f16", "q4"};
+const std::vector<std::string> kFormats = {"f32", "f16", "bf16", "q8", "q6", "q4f16", "q4"};
 
 std::string versionText() {
   return format("%s\nartifact format %u, numerics %u, kernel ABI %u, LLVM %s", compilerVersion(),
@@ -30,7 +30,8 @@ std::string splitOverride(const std::string &text, CompilerOptions &options) {
   size_t equals = text.rfind('=');
   std::string stored = equals == std::string::npos ? "" : text.substr(equals + 1);
   if (equals == 0 || std::find(kFormats.begin(), kFormats.end(), stored) == kFormats.end())
-    return "expected PATTERN=FORMAT with FORMAT one of f32, f16, bf16, q8, q4f16, q4, but got '" +
+    return "expected PATTERN=FORMAT with FORMAT one of f32, f16, bf16, q8, q6, q4f16, q4, but got "
+           "'" +
            text + "'";
   options.overrides.emplace_back(text.substr(0, equals), stored);
   return "";

@@ -9,7 +9,7 @@ namespace axiom {
 using plan::PlanWeight;
 
 const char *storedFormatName(AxmFormat format) {
-  static const char *const names[] = {"f32", "f16", "bf16", "q8", "q4f16", "q4"};
+  static const char *const names[] = {"f32", "f16", "bf16", "q8", "q4f16", "q4", "q6"};
   return names[format];
 }
 

@@ -18,6 +18,8 @@ bool isExactImport(SourceType type, AxmFormat format) {
     return format == AXM_FORMAT_Q4F16;
   case SourceType::Q4_K:
     return format == AXM_FORMAT_Q4;
+  case SourceType::Q6_K:
+    return format == AXM_FORMAT_Q6;
   default:
     return false;
   }
@@ -50,6 +52,25 @@ static void importSuperBlock(const uint8_t *block, uint32_t lane, QuantRun &run,
   }
 }
 
+// A 256-block of Q6_K: 128 bytes of low nibbles, 64 of high pairs, 16 signed scales (one for 16
+// columns), f16 d. Each half of 128 weights takes 64 low and 32 high bytes: its four runs of 32 lie
+// in the low nibbles of the first and second 32 bytes, then in the high ones, and at bits 0, 2, 4
+// and 6 of the high bytes.
+static void importSuperBlock6(const uint8_t *block, uint32_t lane, QuantRun &run,
+                              QuantGroup *groups) {
+  run.d[lane] = load16(block + 208);
+  for (uint32_t g = 0; g < kRunGroups; ++g) {
+    groups[g].sc[lane] = block[192 + 2 * g];
+    groups[g].mn[lane] = block[193 + 2 * g];
+    const uint8_t *low = block + g / 4 * 64 + g % 2 * 32, *high = block + 128 + g / 4 * 32;
+    for (uint32_t j = 0; j < kGroup; ++j) {
+      uint32_t nibble = g % 4 < 2 ? low[j] & 15u : low[j] >> 4;
+      groups[g].q[j][lane] =
+          static_cast<uint8_t>(nibble | (static_cast<uint32_t>(high[j]) >> 2 * (g % 4) & 3u) << 4);
+    }
+  }
+}
+
 bool importRow(SourceType type, AxmFormat format, std::span<const uint8_t> blocks, uint32_t lane,
                QuantStripe &stripe) {
   if (!isExactImport(type, format))
@@ -57,9 +78,10 @@ bool importRow(SourceType type, AxmFormat format, std::span<const uint8_t> block
   uint32_t stride = sourceBlock(type).bytes;
   const uint8_t *block = blocks.data();
   const uint8_t *end = block + blocks.size();
-  if (type == SourceType::Q4_K) {
+  if (type == SourceType::Q4_K || type == SourceType::Q6_K) {
+    auto *import = type == SourceType::Q4_K ? importSuperBlock : importSuperBlock6;
     for (size_t run = 0; block < end; block += stride, ++run)
-      importSuperBlock(block, lane, stripe.runs[run], &stripe.groups[run * kRunGroups]);
+      import(block, lane, stripe.runs[run], &stripe.groups[run * kRunGroups]);
     return true;
   }
   for (size_t g = 0; block < end; block += stride, ++g) {

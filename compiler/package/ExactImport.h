@@ -1,5 +1,6 @@
 // Source blocks that a stored format holds without loss: Q8_0 -> q8, Q4_0 and Q4_1 -> q4f16,
-// Q4_K -> q4. Nothing is searched or rounded; the packed weights decode to the source's bits.
+// Q4_K -> q4, Q6_K -> q6. Nothing is searched or rounded; the packed weights decode to the source's
+// bits.
 #ifndef AXIOM_COMPILER_PACKAGE_EXACTIMPORT_H
 #define AXIOM_COMPILER_PACKAGE_EXACTIMPORT_H
 

@@ -13,31 +13,32 @@ namespace axiom {
 
 inline constexpr uint32_t kGroup = AXM_GROUP;
 inline constexpr uint32_t kStripe = AXM_STRIPE;
-/// Groups of a q4 run: 256 columns counted from k = 0 share one f16 pair.
+/// Groups of a run of q4 or q6: 256 columns counted from k = 0 share their f16 scales.
 inline constexpr uint32_t kRunGroups = 8;
 
 /// 32 columns of eight rows.
 struct QuantGroup {
-  uint8_t q[kGroup][kStripe] = {}; ///< q8: the bits of an int8; q4f16, q4: 0..15
+  uint8_t q[kGroup][kStripe] = {}; ///< q8: the bits of an int8; q4f16, q4: 0..15; q6: 0..63
   uint16_t scale[kStripe] = {};    ///< q8, q4f16: f16
   uint16_t min[kStripe] = {};      ///< q4f16: f16
-  uint8_t sc[kStripe] = {};        ///< q4
-  uint8_t mn[kStripe] = {};        ///< q4
+  uint8_t sc[kStripe] = {};        ///< q4; q6: the bits of an int8, for columns 0..15
+  uint8_t mn[kStripe] = {};        ///< q4; q6: the bits of an int8, for columns 16..31
 };
 
-/// The f16 pair of each row for 256 columns (q4).
+/// The f16 scales of each row for 256 columns (q4, q6).
 struct QuantRun {
   uint16_t d[kStripe] = {};
-  uint16_t dm[kStripe] = {};
+  uint16_t dm[kStripe] = {}; ///< q4
 };
 
 struct QuantStripe {
   std::vector<QuantGroup> groups;
-  std::vector<QuantRun> runs; ///< q4 only; run of group g: g / 8
+  std::vector<QuantRun> runs; ///< q4 and q6; run of group g: g / 8
 
   void resize(AxmFormat format, uint32_t numGroups) {
     groups.assign(numGroups, {});
-    runs.assign(format == AXM_FORMAT_Q4 ? (numGroups + kRunGroups - 1) / kRunGroups : 0, {});
+    bool inRuns = format == AXM_FORMAT_Q4 || format == AXM_FORMAT_Q6;
+    runs.assign(inRuns ? (numGroups + kRunGroups - 1) / kRunGroups : 0, {});
   }
 };
 

@@ -1,6 +1,7 @@
 #include "compiler/package/RowQuantizer.h"
 
 #include "compiler/package/QuantLanes.h"
+#include "compiler/package/SixBitSearch.h"
 
 #include <cstddef>
 #include <limits>
@@ -305,6 +306,9 @@ void quantizeStripe(AxmFormat format, const float *rows, uint32_t cols, const fl
         loadGroup(rows, stride, cols, first, (begin + g) * kGroup, importance, groups[g]);
       if (format == AXM_FORMAT_Q4)
         quantizeQ4(groups, count, first, stripe.runs[begin / kRunGroups], &stripe.groups[begin]);
+      else if (format == AXM_FORMAT_Q6)
+        quantizeSixBitRun(groups, count, first, stripe.runs[begin / kRunGroups],
+                          &stripe.groups[begin]);
       else
         for (uint32_t g = 0; g < count; ++g)
           format == AXM_FORMAT_Q8 ? quantizeQ8(groups[g], first, stripe.groups[begin + g])
@@ -313,7 +317,7 @@ void quantizeStripe(AxmFormat format, const float *rows, uint32_t cols, const fl
   }
   for (uint32_t col = cols; col < stride; ++col)
     for (uint32_t r = 0; r < kStripe; ++r)
-      stripe.groups[col / kGroup].q[col % kGroup][r] = 0;
+      stripe.groups[col / kGroup].q[col % kGroup][r] = format == AXM_FORMAT_Q6 ? 32 : 0;
 }
 
 } // namespace axiom

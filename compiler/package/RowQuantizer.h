@@ -1,5 +1,5 @@
-// Rows of f32 -> q8, q4f16, q4 with the least (weighted) squared error that a small deterministic
-// search finds. docs/quantization.md describes the search.
+// Rows of f32 -> q8, q6, q4f16, q4 with the least (weighted) squared error that a small
+// deterministic search finds. docs/quantization.md describes the search.
 //
 // Each row is quantized on its own: a row's result depends on its values and weights only, never on
 // its neighbours in the stripe, the thread or the machine.
@@ -11,9 +11,9 @@
 namespace axiom {
 
 /// Quantizes eight rows of `cols` columns; row r starts at rows + r * paddedCols, where paddedCols
-/// is `cols` rounded up to 32. Padding columns get q = 0 and do not influence the scales.
-/// `importance`, if not null, holds `cols` non-negative weights of the squared errors.
-/// The stripe must have been sized by QuantStripe::resize(format, paddedCols / 32).
+/// is `cols` rounded up to 32. Padding columns get level 0 (q6: code 32) and do not influence the
+/// scales. `importance`, if not null, holds `cols` non-negative weights of the squared errors. The
+/// stripe must have been sized by QuantStripe::resize(format, paddedCols / 32).
 void quantizeStripe(AxmFormat format, const float *rows, uint32_t cols, const float *importance,
                     QuantStripe &stripe);
 

@@ -14,11 +14,26 @@ static uint8_t *put16(uint8_t *out, const uint16_t *values) {
   return out;
 }
 
+/// The low 4 bits of each level.
 static uint8_t *putNibbles(const QuantGroup &group, uint8_t *out) {
   for (uint32_t j = 0; j < 4; ++j)
     for (uint32_t r = 0; r < kStripe; ++r)
       for (uint32_t i = 0; i < 4; ++i)
-        *out++ = static_cast<uint8_t>(group.q[4 * j + i][r] | group.q[16 + 4 * j + i][r] << 4);
+        *out++ =
+            static_cast<uint8_t>((group.q[4 * j + i][r] & 15) | group.q[16 + 4 * j + i][r] << 4);
+  return out;
+}
+
+/// The high 2 bits of q6's codes.
+static uint8_t *putHighPairs(const QuantGroup &group, uint8_t *out) {
+  for (uint32_t p = 0; p < 2; ++p)
+    for (uint32_t r = 0; r < kStripe; ++r)
+      for (uint32_t i = 0; i < 4; ++i) {
+        uint32_t byte = 0;
+        for (uint32_t m = 0; m < 4; ++m)
+          byte |= static_cast<uint32_t>(group.q[16 * p + 4 * m + i][r] >> 4) << 2 * m;
+        *out++ = static_cast<uint8_t>(byte);
+      }
   return out;
 }
 
@@ -47,14 +62,18 @@ uint8_t *writeQuantStripe(AxmFormat format, const QuantStripe &stripe,
     case AXM_FORMAT_Q4F16:
       out = putNibbles(group, put16(put16(out, group.scale), group.min));
       break;
-    default: // q4
+    default: // q4, q6
       if (segmentStart || g % kRunGroups == 0) {
         const QuantRun &run = stripe.runs[g / kRunGroups];
-        out = put16(put16(out, run.d), run.dm);
+        out = put16(out, run.d);
+        if (format == AXM_FORMAT_Q4)
+          out = put16(out, run.dm);
       }
       std::memcpy(out, group.sc, kStripe);
       std::memcpy(out + kStripe, group.mn, kStripe);
       out = putNibbles(group, out + 2 * kStripe);
+      if (format == AXM_FORMAT_Q6)
+        out = putHighPairs(group, out);
     }
   }
   return out;
@@ -83,6 +102,15 @@ uint8_t *writeFloatStripe(AxmFormat format, const float *rows, uint32_t paddedCo
 void decodeGroup(AxmFormat format, const QuantStripe &stripe, uint32_t g,
                  float out[kGroup][kStripe]) {
   const QuantGroup &group = stripe.groups[g];
+  if (format == AXM_FORMAT_Q6) {
+    for (uint32_t k = 0; k < kGroup; ++k)
+      for (uint32_t r = 0; r < kStripe; ++r) {
+        auto s = static_cast<int8_t>(k < 16 ? group.sc[r] : group.mn[r]);
+        float scale = f16ToF32(stripe.runs[g / kRunGroups].d[r]) * static_cast<float>(s);
+        out[k][r] = scale * static_cast<float>(static_cast<int>(group.q[k][r]) - 32);
+      }
+    return;
+  }
   float scale[kStripe], min[kStripe];
   for (uint32_t r = 0; r < kStripe; ++r) {
     if (format == AXM_FORMAT_Q4) {

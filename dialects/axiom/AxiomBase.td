@@ -33,7 +33,7 @@ def Axiom_WeightType : Axiom_Type<"Weight", "weight"> {
   let summary = "a weight matrix";
   let description = [{
     A matrix of ROWS output features and COLS input features in a format: `f32`, `f16`, `bf16`, `q8`,
-    `q4f16`, `q4` once it is decided how the artifact stores it; before that `src:TYPE`, the type in the
+    `q4f16`, `q4`, `q6` once it is decided how the artifact stores it; before that `src:TYPE`, the type in the
     source file.
 
     Example: `!axiom.weight<1536 x 576, q4f16>`, `!axiom.weight<1536 x 576, src:Q4_1>`

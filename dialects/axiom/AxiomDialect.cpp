@@ -112,7 +112,7 @@ Type WeightType::parse(AsmParser &parser) {
   auto format = source ? sourceFormatByName(word) : storedFormatByName(word);
   if (!format) {
     parser.emitError(loc) << "unknown weight format '" << (source ? "src:" : "") << word
-                          << "'; known are f32, f16, bf16, q8, q4f16, q4 and src:TYPE";
+                          << "'; known are f32, f16, bf16, q8, q6, q4f16, q4 and src:TYPE";
     return {};
   }
   if (parser.parseGreater())

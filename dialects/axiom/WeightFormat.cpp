@@ -3,8 +3,8 @@
 namespace axiom::ir {
 
 static constexpr std::string_view kNames[] = {"f32",  "f16",  "bf16", "q8",   "q4f16", "q4",
-                                              "F32",  "F16",  "BF16", "Q4_0", "Q4_1",  "Q5_0",
-                                              "Q5_1", "Q8_0", "Q4_K", "Q5_K", "Q6_K"};
+                                              "q6",   "F32",  "F16",  "BF16", "Q4_0",  "Q4_1",
+                                              "Q5_0", "Q5_1", "Q8_0", "Q4_K", "Q5_K",  "Q6_K"};
 static constexpr uint32_t kFirstSource = static_cast<uint32_t>(WeightFormat::SrcF32);
 static constexpr uint32_t kCount = sizeof kNames / sizeof kNames[0];
 static_assert(kCount == static_cast<uint32_t>(WeightFormat::SrcQ6_K) + 1);

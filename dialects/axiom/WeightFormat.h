@@ -19,6 +19,7 @@ enum class WeightFormat : uint32_t {
   Q8,
   Q4F16,
   Q4,
+  Q6,
   // Source types, spelled src:NAME.
   SrcF32,
   SrcF16,
@@ -35,7 +36,7 @@ enum class WeightFormat : uint32_t {
 
 inline bool isSource(WeightFormat f) { return f >= WeightFormat::SrcF32; }
 /// Stored as integers with group scales: linears read quantized activations.
-inline bool isInteger(WeightFormat f) { return f >= WeightFormat::Q8 && f <= WeightFormat::Q4; }
+inline bool isInteger(WeightFormat f) { return f >= WeightFormat::Q8 && f <= WeightFormat::Q6; }
 /// Of a stored format.
 inline AxmFormat storedFormat(WeightFormat f) { return static_cast<AxmFormat>(f); }
 

@@ -23,13 +23,15 @@ uint64_t stripeBytes(AxmFormat format, uint32_t inner, const std::vector<uint32_
   case AXM_FORMAT_Q4F16:
     return groups * 160;
   case AXM_FORMAT_Q4:
+  case AXM_FORMAT_Q6:
     break;
   }
-  // A run of groups shares one scale pair; a cut inside a run repeats the pair.
+  // A run of groups shares its f16 scales; a cut inside a run repeats them.
+  uint64_t run = format == AXM_FORMAT_Q4 ? 32 : 16, group = format == AXM_FORMAT_Q4 ? 144 : 208;
   uint64_t bytes = 0, begin = 0;
   for (size_t i = 0; i <= cuts.size(); ++i) {
     uint64_t end = i < cuts.size() ? cuts[i] / AXM_GROUP : groups;
-    bytes += ((end + 7) / 8 - begin / 8) * 32 + (end - begin) * 144;
+    bytes += ((end + 7) / 8 - begin / 8) * run + (end - begin) * group;
     begin = end;
   }
   return bytes;

@@ -83,7 +83,7 @@ inline uint32_t rowStride(uint32_t n) { return padTo(n, AXM_GROUP); }
 inline uint32_t headDimPadded(uint32_t headDim) { return padTo(headDim, AXM_STRIPE); }
 inline uint32_t logitsStride(uint32_t vocab) { return padTo(vocab, 64); }
 inline bool isQuantized(AxmFormat f) {
-  return f == AXM_FORMAT_Q8 || f == AXM_FORMAT_Q4F16 || f == AXM_FORMAT_Q4;
+  return f == AXM_FORMAT_Q8 || f == AXM_FORMAT_Q4F16 || f == AXM_FORMAT_Q4 || f == AXM_FORMAT_Q6;
 }
 
 /// Rows of a packed tensor: each head padded to rowAlign, and the total to 8.

@@ -16,7 +16,7 @@ using EmitError = llvm::function_ref<InFlightDiagnostic()>;
 static constexpr llvm::StringLiteral kKinds[] = {"embed", "rope_angles", "linear", "attention"};
 static constexpr llvm::StringLiteral kPrologues[] = {"none", "quantize", "norm"};
 static constexpr llvm::StringLiteral kEpilogues[] = {"store", "residual", "qkv", "swiglu", "head"};
-static constexpr llvm::StringLiteral kFormats[] = {"f32", "f16", "bf16", "q8", "q4f16", "q4"};
+static constexpr llvm::StringLiteral kFormats[] = {"f32", "f16", "bf16", "q8", "q4f16", "q4", "q6"};
 static constexpr llvm::StringLiteral kKvTypes[] = {"f32", "f16", "int8"};
 static constexpr llvm::StringLiteral kSpaces[] = {
     "weights",       "slot",         "kv",   "tokens", "positions",

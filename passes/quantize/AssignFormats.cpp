@@ -61,7 +61,7 @@ struct AssignFormats : impl::AssignFormatsBase<AssignFormats> {
     if (auto format = ir::storedFormatByName(name))
       return *format;
     return getOperation().emitError()
-           << "unknown weight format '" << name << "'; known are f32, f16, bf16, q8, q4f16, q4";
+           << "unknown weight format '" << name << "'; known are f32, f16, bf16, q8, q6, q4f16, q4";
   }
 
   FailureOr<std::vector<Override>> parseOverrides() {

@@ -100,13 +100,20 @@ typedef struct AxmTile {
 
 /* Weight formats. A tensor of N rows and K columns lies as ceil(N/rowAlign)*rowAlign/8 stripes of 8
  * rows, each stripe contiguous, K padded with zeros to 32. Inside a stripe the K segments follow
- * each other, inside a segment the groups of 32: Q4:    the groups of a segment that share k/256
- * form a run: 32 bytes {f16 d[8], f16 dm[8]}, then per group 144 bytes {u8 sc[8], u8 mn[8],
- * nibbles[128]} Q4F16: per group 160 bytes {f16 scale[8], f16 min[8], nibbles[128]} Q8:    per
- * group 272 bytes {f16 scale[8], i8 q[256]}: byte 32*j + 4*r + i is row r, k = 4*j + i F16, BF16:
- * per k 16 bytes, one value per row;  F32: per k 32 bytes nibbles: byte 32*j + 4*r + i (j < 4, r <
- * 8, i < 4) holds row r: low nibble k = 4*j + i, high nibble k = 16 + 4*j + i. Vectors (norm
- * weights, biases, inverse frequencies) are plain f32, zero padded to a multiple of 32 elements. */
+ * each other, inside a segment the groups of 32:
+ * - Q4: the groups of a segment that share k/256 form a run: 32 bytes {f16 d[8], f16 dm[8]}, then
+ *   per group 144 bytes {u8 sc[8], u8 mn[8], nibbles[128]}
+ * - Q4F16: per group 160 bytes {f16 scale[8], f16 min[8], nibbles[128]}
+ * - Q6: runs as in Q4: 16 bytes {f16 d[8]}, then per group 208 bytes {i8 s0[8] (k 0..15),
+ *   i8 s1[8] (k 16..31), nibbles[128], high[64]}. A code c of 0..63 stands for d * s * (c - 32).
+ *   Nibbles hold the low 4 bits of the codes; high: byte 32*p + 4*r + i (p < 2), bits 2*m and
+ *   2*m + 1 (m < 4), the high 2 bits of row r, k = 16*p + 4*m + i
+ * - Q8: per group 272 bytes {f16 scale[8], i8 q[256]}: byte 32*j + 4*r + i is row r, k = 4*j + i
+ * - F16, BF16: per k 16 bytes, one value per row; F32: per k 32 bytes
+ * - nibbles: byte 32*j + 4*r + i (j < 4, r < 8, i < 4) holds row r: low nibble k = 4*j + i, high
+ *   nibble k = 16 + 4*j + i
+ * Vectors (norm weights, biases, inverse frequencies) are plain f32, zero padded to a multiple of
+ * 32 elements. */
 enum AxmFormat {
   AXM_FORMAT_F32 = 0,
   AXM_FORMAT_F16 = 1,
@@ -114,6 +121,7 @@ enum AxmFormat {
   AXM_FORMAT_Q8 = 3,
   AXM_FORMAT_Q4F16 = 4,
   AXM_FORMAT_Q4 = 5,
+  AXM_FORMAT_Q6 = 6,
 };
 
 /* A quantized activation row of K values (K padded to 32, G = K/32 groups):

@@ -140,7 +140,7 @@ void decodeConfig(Decoder &d, const fb::Config *from, ArtifactConfig &to) {
 
 void decodeTensor(Decoder &d, const fb::Tensor &from, TensorInfo &to) {
   d.string(from.name(), to.name);
-  if (from.format() > AXM_FORMAT_Q4)
+  if (from.format() > AXM_FORMAT_Q6)
     return d.fail(
         format("tensor %s has unknown format %u", quoted(to.name).c_str(), from.format()));
   to.format = static_cast<AxmFormat>(from.format());

@@ -34,6 +34,8 @@ const char *formatName(AxmFormat format) {
     return "q4f16";
   case AXM_FORMAT_Q4:
     return "q4";
+  case AXM_FORMAT_Q6:
+    return "q6";
   }
   return "unknown";
 }

@@ -267,12 +267,14 @@ std::optional<uint64_t> packedTensorBytes(const TensorInfo &t) {
   case AXM_FORMAT_Q4F16:
     stripe = groups * 160;
     break;
-  case AXM_FORMAT_Q4: {
-    // Each segment stores a scale pair of 32 bytes for every 256 columns that it touches.
-    uint64_t begin = 0;
+  case AXM_FORMAT_Q4:
+  case AXM_FORMAT_Q6: {
+    // Each segment stores f16 scales for every 256 columns that it touches: for q4 pairs, 32 bytes.
+    bool q4 = t.format == AXM_FORMAT_Q4;
+    uint64_t begin = 0, run = q4 ? 32 : 16, group = q4 ? 144 : 208;
     for (size_t i = 0; i <= t.cuts.size(); ++i) {
       uint64_t end = i < t.cuts.size() ? t.cuts[i] / AXM_GROUP : groups;
-      stripe += (ceilDiv(end, 8) - begin / 8) * 32 + (end - begin) * 144;
+      stripe += (ceilDiv(end, 8) - begin / 8) * run + (end - begin) * group;
       begin = end;
     }
     break;

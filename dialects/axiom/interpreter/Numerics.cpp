@@ -199,6 +199,26 @@ AXIOM_HOT(float, integerSegment,
            const float *ascale, const float *ssum, uint32_t begin, uint32_t end),
           (wq, wscale, wmin, aq, ascale, ssum, begin, end))
 
+/// The same for q6: the sums of 16 products are weighted by integers.
+AXIOM_BODY float sixBitSegmentBody(const int8_t *wq, const int8_t *sub, const float *d,
+                                   const int8_t *aq, const float *ascale, uint32_t begin,
+                                   uint32_t end) {
+  float acc = 0.0f;
+  for (uint32_t g = begin; g < end; ++g) {
+    int32_t dot[2] = {};
+    for (uint32_t i = 0; i < kGroup; ++i)
+      dot[i / 16] +=
+          static_cast<int32_t>(wq[g * kGroup + i]) * static_cast<int32_t>(aq[g * kGroup + i]);
+    int32_t weighted = sub[2 * g] * dot[0] + sub[2 * g + 1] * dot[1]; // below 2^24: exact in f32
+    acc = std::fma(static_cast<float>(weighted), d[g] * ascale[g], acc);
+  }
+  return acc;
+}
+AXIOM_HOT(float, sixBitSegment,
+          (const int8_t *wq, const int8_t *sub, const float *d, const int8_t *aq,
+           const float *ascale, uint32_t begin, uint32_t end),
+          (wq, sub, d, aq, ascale, begin, end))
+
 void linear(const QuantizedRows &x, const LogicalWeight &w, std::span<const int64_t> cuts,
             const float *bias, float *y) {
   uint32_t groups = x.groups;
@@ -208,12 +228,16 @@ void linear(const QuantizedRows &x, const LogicalWeight &w, std::span<const int6
     const int8_t *wq = w.q.data() + size_t(n) * groups * kGroup;
     const float *wscale = w.wscale.data() + size_t(n) * groups;
     const float *wmin = w.wmin.empty() ? nullptr : w.wmin.data() + size_t(n) * groups;
+    const int8_t *sub = w.sub.empty() ? nullptr : w.sub.data() + size_t(n) * groups * 2;
     for (uint32_t t = 0; t < x.rows; ++t) {
       size_t row = size_t(t) * groups;
-      for (size_t s = 0; s < segments.size(); ++s)
-        segments[s] =
-            integerSegment(wq, wscale, wmin, x.q.data() + row * kGroup, x.scale.data() + row,
-                           x.ssum.data() + row, bounds[s] / kGroup, bounds[s + 1] / kGroup);
+      const int8_t *aq = x.q.data() + row * kGroup;
+      const float *ascale = x.scale.data() + row, *ssum = x.ssum.data() + row;
+      for (size_t s = 0; s < segments.size(); ++s) {
+        uint32_t begin = bounds[s] / kGroup, end = bounds[s + 1] / kGroup;
+        segments[s] = sub ? sixBitSegment(wq, sub, wscale, aq, ascale, begin, end)
+                          : integerSegment(wq, wscale, wmin, aq, ascale, ssum, begin, end);
+      }
       float sum = join(segments.data(), 0, segments.size());
       y[size_t(t) * w.rows + n] = bias ? sum + bias[n] : sum;
     }
@@ -276,6 +300,9 @@ void embedding(const LogicalWeight &table, uint32_t id, float *out) {
     size_t at = size_t(id) * groups * kGroup + i, group = size_t(id) * groups + i / kGroup;
     if (!table.values.empty())
       out[i] = table.values[at];
+    else if (!table.sub.empty())
+      out[i] = (table.wscale[group] * static_cast<float>(table.sub[2 * group + i % kGroup / 16])) *
+               static_cast<float>(table.q[at]);
     else if (table.wmin.empty())
       out[i] = static_cast<float>(table.q[at]) * table.wscale[group];
     else

@@ -33,16 +33,17 @@ class StripeReader {
 public:
   StripeReader(const SegmentTensor &tensor, const uint8_t *stripe) : t_(tensor), p_(stripe) {}
 
-  /// Calls fn(group, rowInStripe, q[32], wscale, wmin) for the integer formats.
+  /// Calls fn(group, rowInStripe, q[32], wscale, wmin, sub[2]) for the integer formats.
   template <typename Fn> void integers(Fn fn) {
     uint32_t groups = roundUp(t_.cols, kGroup) / kGroup, begin = 0;
     for (size_t s = 0; s <= t_.cuts.size(); ++s) {
       uint32_t end = s < t_.cuts.size() ? t_.cuts[s] / kGroup : groups;
-      const uint8_t *run = nullptr; // {f16 d[8], f16 dm[8]} of the current 256 columns
+      const uint8_t *run = nullptr; // {f16 d[8]; q4: f16 dm[8]} of the current 256 columns
+      bool q4 = t_.format == AXM_FORMAT_Q4, q6 = t_.format == AXM_FORMAT_Q6;
       for (uint32_t g = begin; g < end; ++g) {
-        if (t_.format == AXM_FORMAT_Q4 && (g == begin || g % 8 == 0)) {
+        if ((q4 || q6) && (g == begin || g % 8 == 0)) {
           run = p_;
-          p_ += 32;
+          p_ += q4 ? 32 : 16;
         }
         group(g, run, fn);
       }
@@ -55,7 +56,7 @@ private:
     const uint8_t *head = p_;
     uint32_t headBytes = t_.format == AXM_FORMAT_Q4F16 ? 32 : 16;
     const uint8_t *data = head + headBytes;
-    bool nibbles = t_.format != AXM_FORMAT_Q8;
+    bool nibbles = t_.format != AXM_FORMAT_Q8, q6 = t_.format == AXM_FORMAT_Q6;
     for (uint32_t r = 0; r < kStripe; ++r) {
       int8_t q[kGroup];
       for (uint32_t j = 0; j < (nibbles ? 4u : 8u); ++j)
@@ -69,7 +70,17 @@ private:
           }
         }
       float scale, min = 0.0f;
-      if (t_.format == AXM_FORMAT_Q4) {
+      int8_t sub[2] = {};
+      if (q6) {
+        for (uint32_t k = 0; k < kGroup; ++k) {
+          uint32_t p = k / 16, m = k % 16 / 4, i = k % 4;
+          int code = (q[k] & 15) | (data[128 + 32 * p + 4 * r + i] >> 2 * m & 3) << 4;
+          q[k] = static_cast<int8_t>(code - 32);
+        }
+        scale = f16ToF32(load16(run + 2 * r));
+        sub[0] = std::bit_cast<int8_t>(head[r]);
+        sub[1] = std::bit_cast<int8_t>(head[8 + r]);
+      } else if (t_.format == AXM_FORMAT_Q4) {
         scale = f16ToF32(load16(run + 2 * r)) * static_cast<float>(head[r]);
         min = f16ToF32(load16(run + 16 + 2 * r)) * static_cast<float>(head[8 + r]);
       } else {
@@ -77,9 +88,9 @@ private:
         if (t_.format == AXM_FORMAT_Q4F16)
           min = f16ToF32(load16(head + 16 + 2 * r));
       }
-      fn(g, r, q, scale, min);
+      fn(g, r, q, scale, min, sub);
     }
-    p_ = data + (nibbles ? 128 : 256);
+    p_ = data + (q6 ? 192 : nibbles ? 128 : 256);
   }
 
   const SegmentTensor &t_;
@@ -99,15 +110,16 @@ uint64_t bytesOfStripe(const SegmentTensor &t) {
   case AXM_FORMAT_Q4F16:
     return groups * 160;
   case AXM_FORMAT_Q4:
+  case AXM_FORMAT_Q6:
     break;
   }
-  uint64_t bytes = groups * 144;
+  uint64_t bytes = groups * (t.format == AXM_FORMAT_Q4 ? 144 : 208);
   uint64_t begin = 0;
   for (size_t s = 0; s <= t.cuts.size(); ++s) {
     uint64_t end = s < t.cuts.size() ? t.cuts[s] / kGroup : groups;
     for (uint64_t g = begin; g < end; ++g)
       if (g == begin || g % 8 == 0)
-        bytes += 32;
+        bytes += t.format == AXM_FORMAT_Q4 ? 32 : 16;
     begin = end;
   }
   return bytes;
@@ -169,8 +181,10 @@ Result<LogicalWeight> PackedWeights::matrix(const std::string &name, AxmFormat f
   } else {
     w.q.resize(size_t(rows) * padded);
     w.wscale.resize(size_t(rows) * groups);
-    if (format != AXM_FORMAT_Q8)
+    if (format == AXM_FORMAT_Q4 || format == AXM_FORMAT_Q4F16)
       w.wmin.resize(size_t(rows) * groups);
+    if (format == AXM_FORMAT_Q6)
+      w.sub.resize(size_t(rows) * groups * 2);
   }
   // Logical row of each stored row, or none.
   std::vector<int64_t> logical(roundUp(roundUp(t.rows / t.heads, t.rowAlign) * t.heads, kStripe),
@@ -194,7 +208,7 @@ Result<LogicalWeight> PackedWeights::matrix(const std::string &name, AxmFormat f
       continue;
     }
     StripeReader(t, p).integers(
-        [&](uint32_t g, uint32_t r, const int8_t *q, float scale, float min) {
+        [&](uint32_t g, uint32_t r, const int8_t *q, float scale, float min, const int8_t *sub) {
           if (rowOf[r] < 0)
             return;
           size_t row = static_cast<size_t>(rowOf[r]);
@@ -202,6 +216,8 @@ Result<LogicalWeight> PackedWeights::matrix(const std::string &name, AxmFormat f
           w.wscale[row * groups + g] = scale;
           if (!w.wmin.empty())
             w.wmin[row * groups + g] = min;
+          if (!w.sub.empty())
+            std::memcpy(w.sub.data() + (row * groups + g) * 2, sub, 2);
         });
   }
   return w;

@@ -12,13 +12,14 @@
 namespace axiom {
 
 /// All values of one matrix. `groups` = ceil(cols / 32), padded = 32 * groups; padding is zero.
-/// Quantized formats fill q and wscale (and wmin, except Q8); float formats fill values.
+/// Quantized formats fill q and wscale (Q4 and Q4F16 wmin too, Q6 sub); float formats fill values.
 struct LogicalWeight {
   AxmFormat format = AXM_FORMAT_F32;
   uint32_t rows = 0, cols = 0;
-  std::vector<int8_t> q;     ///< [rows][padded]: -128..127 (Q8) or 0..15
-  std::vector<float> wscale; ///< [rows][groups]: w = wscale * q + wmin
-  std::vector<float> wmin;   ///< [rows][groups]; empty for Q8
+  std::vector<int8_t> q;     ///< [rows][padded]: -128..127 (Q8), 0..15, or code - 32 (Q6)
+  std::vector<float> wscale; ///< [rows][groups]: w = wscale * q + wmin; Q6: the f16 factor d
+  std::vector<float> wmin;   ///< [rows][groups]; empty for Q8 and Q6
+  std::vector<int8_t> sub;   ///< Q6: [rows][groups][2], w = (wscale * sub) * q for 16 columns each
   std::vector<float> values; ///< [rows][padded], exact f32 of the stored value
 };
 

@@ -131,7 +131,7 @@ plan.model residual @x kv "f16" head_bytes 64 layer_bytes 64 block_bytes 128 {
 
 plan.model residual @x kv "f16" head_bytes 64 layer_bytes 64 block_bytes 128 {
   plan.slot @x fixed 0 per_token 32
-  // expected-error @below {{field 'format' must be one of f32, f16, bf16, q8, q4f16, q4}}
+  // expected-error @below {{field 'format' must be one of f32, f16, bf16, q8, q4f16, q4, q6}}
   plan.weight @w {format = "q5", rows = 8 : i64, cols = 8 : i64, source = "a"}
 }
 

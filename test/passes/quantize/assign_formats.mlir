@@ -5,7 +5,7 @@
 // RUN: not axiom-opt %s --axiom-assign-formats="overrides=a(=q8" 2>&1 | FileCheck %s --check-prefix=REGEX
 // RUN: axiom-opt %s --axiom-assign-formats=overrides=nothing=q8 2>&1 | FileCheck %s --check-prefix=UNUSED
 
-// BAD: unknown weight format 'q5'; known are f32, f16, bf16, q8, q4f16, q4
+// BAD: unknown weight format 'q5'; known are f32, f16, bf16, q8, q6, q4f16, q4
 // REGEX: override 'a(=q8' needs REGEX=FORMAT
 // UNUSED: override 'nothing=q8' decides no weight
 

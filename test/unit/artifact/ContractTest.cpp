@@ -13,7 +13,7 @@ namespace {
 TEST(Contract, TensorSizes) {
   size_t compared = 0;
   for (AxmFormat format : {AXM_FORMAT_F32, AXM_FORMAT_F16, AXM_FORMAT_BF16, AXM_FORMAT_Q8,
-                           AXM_FORMAT_Q4F16, AXM_FORMAT_Q4})
+                           AXM_FORMAT_Q4F16, AXM_FORMAT_Q4, AXM_FORMAT_Q6})
     for (uint32_t heads : {1u, 3u})
       for (uint32_t perHead : {1u, 8u, 10u, 40u, 64u, 131u})
         for (uint32_t align : {8u, 16u, 32u})
@@ -44,7 +44,7 @@ TEST(Contract, TensorSizes) {
               ASSERT_EQ(packedTensorBytes(bias), 4ull * plan::padTo(plan::packedRows(range), 32));
               ++compared;
             }
-  EXPECT_EQ(compared, 6u * 2 * 6 * 3 * 10 * 6);
+  EXPECT_EQ(compared, 7u * 2 * 6 * 3 * 10 * 6);
 }
 
 TEST(Contract, KvLayout) {

@@ -27,6 +27,9 @@ TEST(TensorLayout, Sizes) {
   TensorInfo cut = matrix(AXM_FORMAT_Q4, 8, 576);
   cut.cuts = {288}; // inside the second run: its pair is stored twice
   EXPECT_EQ(packedTensorBytes(cut), 4u * 32 + 18 * 144);
+  cut.format = AXM_FORMAT_Q6; // 16 bytes of factors for each of the four runs
+  EXPECT_EQ(packedTensorBytes(cut), 4u * 16 + 18 * 208);
+  cut.format = AXM_FORMAT_Q4;
   cut.cuts = {256};
   EXPECT_EQ(packedTensorBytes(cut), 3u * 32 + 18 * 144);
   TensorInfo heads = matrix(AXM_FORMAT_F32, 30, 32);

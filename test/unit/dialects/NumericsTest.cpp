@@ -97,12 +97,15 @@ LogicalWeight randomWeight(AxmFormat format, uint32_t rows, uint32_t cols) {
   for (size_t r = 0; r < rows; ++r)
     for (size_t g = 0; g < groups; ++g) {
       w.wscale.push_back(random.unit());
-      if (format != AXM_FORMAT_Q8)
+      if (format == AXM_FORMAT_Q4F16)
         w.wmin.push_back(random.unit());
+      for (int half = 0; half < 2 && format == AXM_FORMAT_Q6; ++half)
+        w.sub.push_back(static_cast<int8_t>(static_cast<int>(random.below(256)) - 128));
       for (size_t i = 0; i < 32; ++i) {
         bool inside = g * 32 + i < cols;
-        int q = format == AXM_FORMAT_Q8 ? static_cast<int>(random.below(255)) - 127
-                                        : static_cast<int>(random.below(16));
+        int q = format == AXM_FORMAT_Q8   ? static_cast<int>(random.below(255)) - 127
+                : format == AXM_FORMAT_Q6 ? static_cast<int>(random.below(64)) - 32
+                                          : static_cast<int>(random.below(16));
         w.q.push_back(static_cast<int8_t>(inside ? q : 0));
       }
     }
@@ -111,7 +114,7 @@ LogicalWeight randomWeight(AxmFormat format, uint32_t rows, uint32_t cols) {
 
 TEST(Numerics, LinearSegmentsAndTree) {
   // 5 segments: ((s0 + s1) + (s2 + s3)) + s4.
-  for (AxmFormat format : {AXM_FORMAT_Q8, AXM_FORMAT_Q4F16}) {
+  for (AxmFormat format : {AXM_FORMAT_Q8, AXM_FORMAT_Q4F16, AXM_FORMAT_Q6}) {
     uint32_t cols = 300;
     LogicalWeight w = randomWeight(format, 3, cols);
     test::Random random(9);
@@ -130,15 +133,44 @@ TEST(Numerics, LinearSegmentsAndTree) {
         for (uint32_t g = bounds[i]; g < bounds[i + 1]; ++g) {
           int dot = 0;
           for (int k = 0; k < 32; ++k)
-            dot += w.q[(n * 10 + g) * 32 + k] * q.q[g * 32 + k];
+            dot += w.q[(n * 10 + g) * 32 + k] * q.q[g * 32 + k] *
+                   (w.sub.empty() ? 1 : w.sub[(n * 10 + g) * 2 + (k < 16 ? 0 : 1)]);
           s[i] = std::fma(static_cast<float>(dot), w.wscale[n * 10 + g] * q.scale[g], s[i]);
-          if (format != AXM_FORMAT_Q8)
+          if (format == AXM_FORMAT_Q4F16)
             s[i] = std::fma(w.wmin[n * 10 + g], q.ssum[g], s[i]);
         }
       }
       EXPECT_EQ(y[n], (((s[0] + s[1]) + (s[2] + s[3])) + s[4]) + bias[n]);
     }
   }
+}
+
+TEST(Numerics, SixBitSumsAreExactAtTheirLargest) {
+  // Every factor at its bound: 2 * 16 * 32 * 127 * 128 is just below 2^24.
+  LogicalWeight w;
+  w.format = AXM_FORMAT_Q6;
+  w.rows = 1;
+  w.cols = 32;
+  w.q.assign(32, -32);
+  w.wscale = {1.0f};
+  w.sub = {-128, -128};
+  numerics::QuantizedRows x;
+  x.rows = 1;
+  x.cols = 32;
+  x.groups = 1;
+  x.q.assign(32, 127);
+  x.q[31] = 126; // an odd multiple of the last bit
+  x.scale = {1.0f};
+  x.ssum = {0.0f};
+  float y = 0;
+  numerics::linear(x, w, {}, nullptr, &y);
+  EXPECT_EQ(y, 16646144.0f - 4096.0f);
+  std::vector<float> row(32);
+  w.sub = {3, -5};
+  w.wscale = {0.25f};
+  numerics::embedding(w, 0, row.data());
+  EXPECT_EQ(row[15], -24.0f);
+  EXPECT_EQ(row[16], 40.0f);
 }
 
 TEST(Numerics, AttentionIsCloseToSoftmax) {

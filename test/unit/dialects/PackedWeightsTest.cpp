@@ -61,7 +61,7 @@ TEST(PackedWeights, AgreesWithThePacker) {
   };
   for (const Shape &shape : shapes)
     for (AxmFormat format : {AXM_FORMAT_F32, AXM_FORMAT_F16, AXM_FORMAT_BF16, AXM_FORMAT_Q8,
-                             AXM_FORMAT_Q4F16, AXM_FORMAT_Q4}) {
+                             AXM_FORMAT_Q4F16, AXM_FORMAT_Q4, AXM_FORMAT_Q6}) {
       SCOPED_TRACE(testing::Message() << shape.rows << " x " << shape.cols << " format " << format);
       OneTensor model(shape);
       plan::PlanWeight w;
@@ -84,9 +84,10 @@ TEST(PackedWeights, AgreesWithThePacker) {
       for (uint32_t r = 0; r < shape.rows; ++r)
         for (uint32_t k = 0; k < shape.cols; ++k) {
           size_t at = size_t(r) * groups * 32 + k, group = size_t(r) * groups + k / 32;
+          double sub = read->sub.empty() ? 1 : read->sub[2 * group + k % 32 / 16];
           double value = !read->values.empty()
                              ? read->values[at]
-                             : double(read->q[at]) * read->wscale[group] +
+                             : double(read->q[at]) * sub * read->wscale[group] +
                                    (read->wmin.empty() ? 0.0f : read->wmin[group]);
           most = std::max(most, std::fabs(value - model.values[size_t(r) * shape.cols + k]));
         }

@@ -30,19 +30,21 @@ double squaredError(AxmFormat format, const std::vector<float> &rows, uint32_t c
 }
 
 /// Round to nearest on the range of the group, without any search, in full f32 scales.
-double naiveError(bool eightBits, const std::vector<float> &rows, uint32_t cols) {
+double naiveError(uint32_t bits, const std::vector<float> &rows, uint32_t cols) {
   double sum = 0;
+  uint32_t size = bits == 6 ? 16 : 32;
   for (uint32_t r = 0; r < 8; ++r)
-    for (uint32_t g = 0; g < cols / 32; ++g) {
-      const float *x = &rows[r * cols + g * 32];
+    for (uint32_t g = 0; g < cols / size; ++g) {
+      const float *x = &rows[r * cols + g * size];
       float lo = x[0], hi = x[0], amax = 0;
-      for (uint32_t k = 0; k < 32; ++k) {
+      for (uint32_t k = 0; k < size; ++k) {
         lo = std::min(lo, x[k]);
         hi = std::max(hi, x[k]);
         amax = std::max(amax, std::fabs(x[k]));
       }
-      float scale = eightBits ? amax / 127 : (hi - lo) / 15, min = eightBits ? 0 : lo;
-      for (uint32_t k = 0; k < 32; ++k) {
+      float scale = bits == 8 ? amax / 127 : bits == 6 ? amax / 31 : (hi - lo) / 15;
+      float min = bits == 4 ? lo : 0;
+      for (uint32_t k = 0; k < size; ++k) {
         double error = double(x[k]) - (double(std::nearbyint((x[k] - min) / scale)) * scale + min);
         sum += error * error;
       }
@@ -51,16 +53,19 @@ double naiveError(bool eightBits, const std::vector<float> &rows, uint32_t cols)
 }
 
 TEST(RowQuantizer, BeatsRoundToNearest) {
-  double naive8 = 0, naive4 = 0, q8 = 0, q4f16 = 0, q4 = 0;
+  double naive8 = 0, naive6 = 0, naive4 = 0, q8 = 0, q6 = 0, q4f16 = 0, q4 = 0;
   for (uint32_t seed = 0; seed < 40; ++seed) {
     auto rows = test::randomValues(8 * kCols, seed);
-    naive8 += naiveError(true, rows, kCols);
-    naive4 += naiveError(false, rows, kCols);
+    naive8 += naiveError(8, rows, kCols);
+    naive6 += naiveError(6, rows, kCols);
+    naive4 += naiveError(4, rows, kCols);
     q8 += squaredError(AXM_FORMAT_Q8, rows, kCols);
+    q6 += squaredError(AXM_FORMAT_Q6, rows, kCols);
     q4f16 += squaredError(AXM_FORMAT_Q4F16, rows, kCols);
     q4 += squaredError(AXM_FORMAT_Q4, rows, kCols);
   }
   EXPECT_LT(q8, 0.88 * naive8);
+  EXPECT_LT(q6, 0.80 * naive6);
   EXPECT_LT(q4f16, 0.785 * naive4);
   EXPECT_LT(q4, 0.785 * naive4);
 }
@@ -69,7 +74,7 @@ TEST(RowQuantizer, ARowDoesNotDependOnItsNeighbours) {
   auto rows = test::randomValues(8 * kCols, 1);
   auto others = test::randomValues(8 * kCols, 2, 3.0f);
   std::copy_n(rows.begin() + 5 * kCols, kCols, others.begin() + 2 * kCols);
-  for (AxmFormat format : {AXM_FORMAT_Q8, AXM_FORMAT_Q4F16, AXM_FORMAT_Q4}) {
+  for (AxmFormat format : {AXM_FORMAT_Q8, AXM_FORMAT_Q6, AXM_FORMAT_Q4F16, AXM_FORMAT_Q4}) {
     QuantStripe a, b;
     a.resize(format, kCols / 32);
     b.resize(format, kCols / 32);
@@ -101,7 +106,7 @@ TEST(RowQuantizer, ImportanceMovesErrorToUnimportantColumns) {
 }
 
 TEST(RowQuantizer, SpecialGroups) {
-  for (AxmFormat format : {AXM_FORMAT_Q8, AXM_FORMAT_Q4F16, AXM_FORMAT_Q4}) {
+  for (AxmFormat format : {AXM_FORMAT_Q8, AXM_FORMAT_Q6, AXM_FORMAT_Q4F16, AXM_FORMAT_Q4}) {
     SCOPED_TRACE(format);
     std::vector<float> zeros(8 * 64, 0.0f);
     EXPECT_EQ(squaredError(format, zeros, 64), 0.0);
@@ -111,10 +116,12 @@ TEST(RowQuantizer, SpecialGroups) {
     auto positive = test::randomValues(8 * 64, 4, 0.01f);
     for (float &value : positive)
       value += 1.0f;
-    EXPECT_LT(squaredError(format, positive, 64), 8 * 64 * 3e-5);
+    // q6 has no min: its step is 1/32 of the value.
+    double perWeight = format == AXM_FORMAT_Q6 ? 1e-4 : 3e-5;
+    EXPECT_LT(squaredError(format, positive, 64), 8 * 64 * perWeight);
     for (float &value : positive)
       value = -value;
-    EXPECT_LT(squaredError(format, positive, 64), 8 * 64 * 3e-5);
+    EXPECT_LT(squaredError(format, positive, 64), 8 * 64 * perWeight);
     std::vector<float> outlier(8 * 64, 0.0f);
     outlier[17] = 3.0f;
     EXPECT_LT(squaredError(format, outlier, 64), 1e-5);

@@ -22,9 +22,10 @@ struct StripeReader {
   uint32_t groups() const { return (cols + 31) / 32; }
   uint16_t half(uint64_t at) const { return static_cast<uint16_t>(bytes[at] | bytes[at + 1] << 8); }
 
-  /// Offset of group g in a stripe, and in `pair` that of the f16 pair that governs it.
-  uint64_t q4Group(uint32_t g, uint64_t *pair) const {
-    uint64_t at = 0;
+  /// q4, q6: offset of group g in a stripe, and in `pair` that of the f16 numbers that govern it.
+  uint64_t runGroup(uint32_t g, uint64_t *pair) const {
+    uint64_t at = 0, pairBytes = format == AXM_FORMAT_Q4 ? 32 : 16;
+    uint64_t groupBytes = format == AXM_FORMAT_Q4 ? 144 : 208;
     *pair = 0;
     uint32_t segment = 0, run = 0xffffffffu, runSegment = 0;
     for (uint32_t i = 0;; ++i) {
@@ -32,13 +33,13 @@ struct StripeReader {
         ++segment;
       if (run != i / 8 || runSegment != segment) {
         *pair = at;
-        at += 32;
+        at += pairBytes;
         run = i / 8;
         runSegment = segment;
       }
       if (i == g)
         return at;
-      at += 144;
+      at += groupBytes;
     }
   }
   uint64_t stripeSize() const {
@@ -53,10 +54,11 @@ struct StripeReader {
     case AXM_FORMAT_Q4F16:
       return groups() * 160;
     case AXM_FORMAT_Q4:
+    case AXM_FORMAT_Q6:
       break;
     }
     uint64_t pair;
-    return q4Group(groups() - 1, &pair) + 144;
+    return runGroup(groups() - 1, &pair) + (format == AXM_FORMAT_Q4 ? 144 : 208);
   }
 
   uint32_t nibble(uint64_t base, uint32_t k, uint32_t r) const {
@@ -90,10 +92,19 @@ struct StripeReader {
       return std::fma(static_cast<float>(nibble(group + 32, k, r)), f16ToF32(half(group + 2 * r)),
                       f16ToF32(half(group + 16 + 2 * r)));
     }
+    case AXM_FORMAT_Q6: {
+      uint64_t pair, group = base + runGroup(g, &pair);
+      uint32_t half16 = k % 32 / 16, m = k % 16 / 4, i = k % 4;
+      uint32_t high = bytes[group + 16 + 128 + 32 * half16 + 4 * r + i] >> (2 * m) & 3;
+      auto code = static_cast<int>(nibble(group + 16, k, r) + 16 * high);
+      auto s = static_cast<int8_t>(bytes[group + 8 * half16 + r]);
+      return f16ToF32(half(base + pair + 2 * r)) * static_cast<float>(s) *
+             static_cast<float>(code - 32);
+    }
     case AXM_FORMAT_Q4:
       break;
     }
-    uint64_t pair, group = base + q4Group(g, &pair);
+    uint64_t pair, group = base + runGroup(g, &pair);
     pair += base;
     float scale = f16ToF32(half(pair + 2 * r)) * static_cast<float>(bytes[group + r]);
     float min = f16ToF32(half(pair + 16 + 2 * r)) * static_cast<float>(bytes[group + 8 + r]);

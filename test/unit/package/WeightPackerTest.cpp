@@ -26,8 +26,8 @@ PlanWeight matrix(const std::string &source, AxmFormat format, uint32_t rows, ui
   return weight;
 }
 
-const AxmFormat kFormats[] = {AXM_FORMAT_F32, AXM_FORMAT_F16,   AXM_FORMAT_BF16,
-                              AXM_FORMAT_Q8,  AXM_FORMAT_Q4F16, AXM_FORMAT_Q4};
+const AxmFormat kFormats[] = {AXM_FORMAT_F32,   AXM_FORMAT_F16, AXM_FORMAT_BF16, AXM_FORMAT_Q8,
+                              AXM_FORMAT_Q4F16, AXM_FORMAT_Q4,  AXM_FORMAT_Q6};
 
 /// How far a value of this spread may be off: half a step of the format and some.
 float tolerance(AxmFormat format) {
@@ -40,6 +40,8 @@ float tolerance(AxmFormat format) {
     return 1.5e-3f;
   case AXM_FORMAT_Q8:
     return 2e-3f;
+  case AXM_FORMAT_Q6:
+    return 1.2e-2f;
   default:
     return 4e-2f;
   }
@@ -90,7 +92,7 @@ TEST(WeightPacker, ReadsBackAsTheLogicalValues) {
             float error = std::fabs(reader.at(p, k) - values[row * shape.cols + k]);
             ASSERT_LE(error, tolerance(format)) << "row " << p << " column " << k;
             largest = std::max(largest, error);
-          } else if (!plan::isQuantized(format) || format == AXM_FORMAT_Q8) {
+          } else if (format != AXM_FORMAT_Q4 && format != AXM_FORMAT_Q4F16) {
             ASSERT_EQ(reader.at(p, k), 0.0f) << "padding column " << k;
           }
         }
@@ -141,7 +143,8 @@ INSTANTIATE_TEST_SUITE_P(Types, ExactImports,
                          testing::Values(ExactCase{SourceType::Q8_0, AXM_FORMAT_Q8},
                                          ExactCase{SourceType::Q4_0, AXM_FORMAT_Q4F16},
                                          ExactCase{SourceType::Q4_1, AXM_FORMAT_Q4F16},
-                                         ExactCase{SourceType::Q4_K, AXM_FORMAT_Q4}));
+                                         ExactCase{SourceType::Q4_K, AXM_FORMAT_Q4},
+                                         ExactCase{SourceType::Q6_K, AXM_FORMAT_Q6}));
 
 TEST(WeightPacker, Q4_0WithAHugeScaleIsSearchedNotOverflowed) {
   FakeModel model;
