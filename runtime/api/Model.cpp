@@ -54,7 +54,7 @@ Result<std::shared_ptr<ModelState>> openModel(const std::string &path, const Ope
                                               bool guardFaults) {
   auto model = std::make_shared<ModelState>();
   AXIOM_ASSIGN_OR_RETURN(model->artifact, Artifact::open(path, options));
-  model->copied = options.load == LoadMode::Copy;
+  model->copied = options.load != LoadMode::Map;
   if (guardFaults) {
     AXIOM_RETURN_IF_ERROR(
         addFaultGuard(model->artifact->mapping(), markBroken, model->artifact.get()));
@@ -205,7 +205,21 @@ axiom_status axiom_open(uint32_t abiVersion, const char *path, const axiom_open_
     AXIOM_RETURN_IF_ERROR(readStruct(options, given, "options"));
     OpenOptions open;
     open.isa = given.isa ? given.isa : "";
-    open.load = given.load == AXIOM_LOAD_COPY ? LoadMode::Copy : LoadMode::Map;
+    switch (given.load) {
+    case AXIOM_LOAD_MAP:
+      break;
+    case AXIOM_LOAD_COPY:
+      open.load = LoadMode::Copy;
+      break;
+    case AXIOM_LOAD_HUGE:
+      open.load = LoadMode::Huge;
+      break;
+    default:
+      return {Code::InvalidArgument, format("load is %d; AXIOM_LOAD_MAP (0), _COPY (1) and _HUGE "
+                                            "(2) are possible",
+                                            static_cast<int>(given.load))};
+    }
+    open.memoryLimit = given.memory_limit;
     open.verifyAll = given.verify_all != 0;
     auto handle = std::make_unique<axiom_model>();
     AXIOM_ASSIGN_OR_RETURN(handle->state, openModel(path, open, given.guard_faults != 0));

@@ -23,6 +23,7 @@ namespace {
 
 using ull = unsigned long long;
 constexpr const char *kTargetPrefix = "cpu:";
+constexpr uint32_t kMostCopyThreads = 16; ///< more do not copy faster
 
 Status bad(const std::string &message) { return Status(Code::BadInput, message); }
 
@@ -47,7 +48,7 @@ struct Artifact::Impl {
   LoadedProgram program;
   std::string target;
   Pages image;   ///< read-execute
-  Pages weights; ///< LoadMode::Copy
+  Pages weights; ///< LoadMode::Copy, Huge
   mutable std::atomic<bool> broken{false};
 
   Status load(const OpenOptions &options);
@@ -203,18 +204,28 @@ Status Artifact::Impl::loadImage(const SegmentInfo &segment) {
 
 namespace {
 
+/// Threads take pieces in turn. What is copied leaves the process's memory again, so that the peak
+/// is one copy of the weights.
 struct CopyJob {
+  static constexpr uint64_t kPiece = 2 * 1024 * 1024; ///< one huge page
+  const MappedFile &file;
   uint8_t *to;
   std::span<const uint8_t> from;
-  uint32_t threads;
+  std::atomic<uint64_t> next{0}; ///< pieces that are taken
 };
 
-void copySlice(void *context, uint32_t thread) {
-  const CopyJob &job = *static_cast<const CopyJob *>(context);
-  uint64_t begin = job.from.size() / job.threads * thread;
-  uint64_t end =
-      thread + 1 == job.threads ? job.from.size() : job.from.size() / job.threads * (thread + 1);
-  std::memcpy(job.to + begin, job.from.data() + begin, end - begin);
+void copyPieces(void *context, uint32_t) {
+  CopyJob &job = *static_cast<CopyJob *>(context);
+  for (;;) {
+    uint64_t begin = job.next.fetch_add(1, std::memory_order_relaxed) * CopyJob::kPiece;
+    if (begin >= job.from.size())
+      return;
+    auto piece =
+        job.from.subspan(begin, std::min<uint64_t>(CopyJob::kPiece, job.from.size() - begin));
+    prefault(piece);
+    std::memcpy(job.to + begin, piece.data(), piece.size());
+    job.file.release(piece);
+  }
 }
 
 } // namespace
@@ -228,16 +239,18 @@ Status Artifact::Impl::loadWeights(const SegmentInfo &segment, const OpenOptions
       prefault(bytes);
     return Status::okStatus();
   }
-  MemoryLimit limit = memoryLimit();
+  MemoryLimit limit = memoryLimit(options.memoryLimit);
   if (bytes.size() > limit.bytes)
     return Status(Code::Resource,
                   format("copying the weights takes %s; %s leaves %s; use --load=map",
                          formatBytes(bytes.size()).c_str(), limit.source.c_str(),
                          formatBytes(limit.bytes).c_str()));
-  AXIOM_ASSIGN_OR_RETURN(weights, Pages::allocate(bytes.size(), "the weights"));
-  AXIOM_ASSIGN_OR_RETURN(auto team, ThreadTeam::create(std::min(2u, usableCores())));
-  CopyJob job{weights.data(), bytes, team->threads()};
-  team->run(copySlice, &job);
+  PageSize pages = options.load == LoadMode::Huge ? PageSize::Huge : PageSize::Small;
+  AXIOM_ASSIGN_OR_RETURN(weights, Pages::allocate(bytes.size(), "the weights", pages));
+  AXIOM_ASSIGN_OR_RETURN(auto team,
+                         ThreadTeam::create(std::clamp(usableCores(), 2u, kMostCopyThreads)));
+  CopyJob job{file, weights.data(), bytes};
+  team->run(copyPieces, &job);
   program.weights = weights.data();
   return Status::okStatus();
 }

@@ -28,19 +28,30 @@ uint64_t pageSize() {
 
 } // namespace
 
-Result<Pages> Pages::allocate(uint64_t size, const char *what) {
+Result<Pages> Pages::allocate(uint64_t size, const char *what, PageSize pageKind) {
   Pages pages;
   if (size == 0)
     return pages;
-  if (size > SIZE_MAX - pageSize())
+  bool huge = pageKind == PageSize::Huge;
+  if (size > SIZE_MAX - pageSize() - kHugePage)
     return Status(Code::Resource, format("cannot allocate %llu bytes for %s",
                                          static_cast<unsigned long long>(size), what));
-  size_t bytes = static_cast<size_t>(alignUp(size, pageSize()));
-  void *data = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  size_t bytes = static_cast<size_t>(alignUp(size, huge ? kHugePage : pageSize()));
+  size_t slack = huge ? static_cast<size_t>(kHugePage - pageSize()) : 0; // to align the start
+  void *data =
+      ::mmap(nullptr, bytes + slack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (data == MAP_FAILED)
     return Status(Code::Resource, format("cannot allocate %s for %s: %s", formatBytes(size).c_str(),
                                          what, std::strerror(errno)));
-  if (size >= 4 * kHugePage)
+  if (slack > 0) {
+    auto begin = reinterpret_cast<uintptr_t>(data), start = alignUp(begin, kHugePage);
+    if (start > begin)
+      ::munmap(data, start - begin);
+    if (size_t after = slack - (start - begin))
+      ::munmap(reinterpret_cast<void *>(start + bytes), after);
+    data = reinterpret_cast<void *>(start);
+  }
+  if (huge || (pageKind == PageSize::Auto && size >= 4 * kHugePage))
     ::madvise(data, bytes, MADV_HUGEPAGE);
   pages.data_ = static_cast<uint8_t *>(data);
   pages.size_ = bytes;

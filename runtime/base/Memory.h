@@ -11,11 +11,18 @@
 
 namespace axiom {
 
+/// Which pages to ask the system for. A wish: it may have no huge pages to give.
+enum class PageSize {
+  Auto,  ///< huge ones for large ranges
+  Small, ///< what the system gives of itself: fastest to come by
+  Huge,  ///< 2 MiB, and the range begins at a multiple of that: fewest translations while reading
+};
+
 /// Private zeroed pages. Memory is taken from the system when it is first touched.
 class Pages {
 public:
-  /// `what` names the use in the error. Large ranges ask for huge pages.
-  static Result<Pages> allocate(uint64_t size, const char *what);
+  /// `what` names the use in the error.
+  static Result<Pages> allocate(uint64_t size, const char *what, PageSize pages = PageSize::Auto);
 
   Pages() = default;
   Pages(Pages &&other) noexcept;

@@ -37,10 +37,14 @@ Result<MemoryPlan> planMemory(const Artifact &artifact, const EngineSettings &se
   AXIOM_ASSIGN_OR_RETURN(ExecutorMemory one, Executor::plan(program, plan.executor));
   plan.weights = program.weightsSize;
   plan.workspace = one.total() - one.kv + rowBytes(config, plan.limits.maxRows);
-  MemoryLimit limit = memoryLimit(settings.memoryLimit);
+  MemoryLimit limit = memoryLimit();
+  if (settings.weightsResident) // they are missing in what is free now
+    limit.bytes = checkedAdd(limit.bytes, plan.weights).value_or(UINT64_MAX);
+  if (settings.memoryLimit != 0 && settings.memoryLimit < limit.bytes)
+    limit = memoryLimit(settings.memoryLimit);
   plan.limit = limit.bytes;
   plan.limitSource = limit.source;
-  uint64_t fixed = plan.workspace + (settings.weightsResident ? 0 : plan.weights);
+  uint64_t fixed = plan.workspace + plan.weights;
   uint64_t blockBytes = std::max<uint64_t>(program.kv.blockBytes, 1);
   uint64_t mostBlocks = plan.limit > fixed ? (plan.limit - fixed) / blockBytes : 0;
   mostBlocks = std::min<uint64_t>(mostBlocks, kMaxBlocks);

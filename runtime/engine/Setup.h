@@ -19,8 +19,8 @@ struct EngineSettings {
   uint64_t memoryLimit = 0; ///< bytes; 0: what the system has
   uint32_t maxRequests = 4096;
   bool oversubscribe = false;
-  bool weightsResident =
-      false; ///< already in private memory: not to be counted against what is free
+  /// The weights are in private memory already: what is free now is without them.
+  bool weightsResident = false;
 };
 
 struct MemoryPlan {

@@ -70,6 +70,13 @@ def main():
         huge = bench(artifact, "-p", "8", "-n", "0", "--limits", "--limit-bytes", "1000T")[0]["limits"]
         if huge["of_stream"] is not None or len(huge["notes"]) != 2:
             problems.append(f"limits that don't fit: {huge}")
+        for how in ("map", "copy", "huge"):
+            row = bench(artifact, "-p", "8", "-n", "0", "--load", how, "--limits", "--limit-bytes", "4MiB")[0]
+            if row["load"] != how or row["limits"]["stream_pages"] != ("file_mapped" if how == "map" else "anonymous_huge"):
+                problems.append(f"--load {how}: {row}")
+            got = axiom.run(axiom.binary("axiom-bench"), artifact, "-p", "8", "-n", "0", "--load", how, "--memory", "20kB")
+            if got.status != 4 or "--memory" not in got.err:
+                problems.append(f"--load {how} with too little memory: exit {got.status}, 4 expected: {got.err}")
         text = axiom.run(axiom.binary("axiom-bench"), artifact, "-p", "8", "-n", "2", "-r", "1", *common).ok().out
         for part in ("vpmaddubsw + vpaddw", "| file_mapped |", "| barrier wait |", "| attention x3 |"):
             if part not in text:

@@ -126,9 +126,11 @@ void ModelFlags::add(CLI::App &app) {
   app.add_option("--memory", memory,
                  "Use at most this much memory, e.g. 4G (default: what is free)")
       ->type_name("BYTES");
-  app.add_option("--load", load,
-                 "map: weights are pages of the file; copy: private memory (default map)")
-      ->check(CLI::IsMember({"map", "copy"}))
+  app.add_option(
+         "--load", load,
+         "map: weights are pages of the file; copy: private memory; huge: private memory in "
+         "2 MiB pages (default map)")
+      ->check(CLI::IsMember({"map", "copy", "huge"}))
       ->type_name("HOW");
   app.add_option("--isa", isa,
                  "Use the code for this ISA level, e.g. x86-64-v3 (default: the best)")
@@ -139,7 +141,10 @@ void ModelFlags::add(CLI::App &app) {
 LoadOptions ModelFlags::loadOptions() const {
   LoadOptions options;
   options.copy = load == "copy";
-  options.guardFaults = !options.copy;
+  options.huge = load == "huge";
+  options.guardFaults = !options.copy && !options.huge;
+  if (auto limit = parseBytes(memory)) // a wrong one is reported where the engine is made
+    options.memoryLimit = *limit;
   options.isa = isa;
   return options;
 }

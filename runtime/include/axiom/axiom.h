@@ -58,19 +58,24 @@ AXIOM_API const char *axiom_last_error(void);
 
 typedef struct axiom_model axiom_model;
 
-typedef enum axiom_load { AXIOM_LOAD_MAP = 0, AXIOM_LOAD_COPY = 1 } axiom_load;
+typedef enum axiom_load { AXIOM_LOAD_MAP = 0, AXIOM_LOAD_COPY = 1, AXIOM_LOAD_HUGE = 2 } axiom_load;
 
 typedef struct axiom_open_options {
   size_t struct_size;
   /* AXIOM_LOAD_MAP: weights are pages of the file, shared between processes. If another program
    * shortens the file meanwhile, reading them raises SIGBUS and ends the process, unless
-   * guard_faults is set. AXIOM_LOAD_COPY: weights are copied, the file may change afterwards. */
+   * guard_faults is set. AXIOM_LOAD_COPY: weights are copied, the file may change afterwards.
+   * AXIOM_LOAD_HUGE: the same, into pages of 2 MiB where the system has them (transparent huge
+   * pages); starting takes longer. */
   axiom_load load;
   /* 1: installs a SIGBUS handler (once in the process, chaining to the one before it). A fault in a
    * mapped model then ends that model's requests with an error instead of the process. */
   uint32_t guard_faults;
   const char *isa;     /* ISA level such as "x86-64-v3"; NULL: the best that is proven */
   uint32_t verify_all; /* 1: check the digests of everything, weights too */
+  /* Bytes. AXIOM_LOAD_COPY and AXIOM_LOAD_HUGE refuse weights that take more, before they take
+   * memory; 0: what the system has. */
+  uint64_t memory_limit;
 } axiom_open_options;
 
 /* `abi_version` is AXIOM_ABI_VERSION; a library with another one refuses. `options` may be NULL. */

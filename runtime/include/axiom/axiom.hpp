@@ -54,10 +54,12 @@ private:
 
 struct LoadOptions {
   bool copy = false; ///< copy the weights instead of mapping them
+  bool huge = false; ///< copy them into 2 MiB pages where the system has them
   bool guardFaults =
       false; ///< survive a mapped file that is made shorter (installs a SIGBUS handler)
   std::string isa;
   bool verifyAll = false;
+  uint64_t memoryLimit = 0; ///< bytes that copied weights may take; 0: what the system has
 };
 
 struct Message {
@@ -70,10 +72,11 @@ public:
   static Expected<Model> open(const std::string &path, const LoadOptions &options = {}) {
     axiom_open_options c{};
     c.struct_size = sizeof c;
-    c.load = options.copy ? AXIOM_LOAD_COPY : AXIOM_LOAD_MAP;
+    c.load = options.huge ? AXIOM_LOAD_HUGE : options.copy ? AXIOM_LOAD_COPY : AXIOM_LOAD_MAP;
     c.guard_faults = options.guardFaults;
     c.isa = options.isa.empty() ? nullptr : options.isa.c_str();
     c.verify_all = options.verifyAll;
+    c.memory_limit = options.memoryLimit;
     axiom_model *model = nullptr;
     if (axiom_status s = axiom_open(AXIOM_ABI_VERSION, path.c_str(), &c, &model); s != AXIOM_OK)
       return Error::last(s);

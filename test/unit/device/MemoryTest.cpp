@@ -16,6 +16,21 @@ TEST(Memory, PagesAreZeroAndAligned) {
   EXPECT_EQ(Pages::allocate(0, "nothing")->size(), 0u);
 }
 
+TEST(Memory, HugePagesBeginAtTheirMultiple) {
+  constexpr uint64_t kHuge = 2 * 1024 * 1024;
+  for (uint64_t size : {uint64_t(1), kHuge, 3 * kHuge + 1}) {
+    auto pages = Pages::allocate(size, "a test", PageSize::Huge);
+    ASSERT_TRUE(pages.ok());
+    EXPECT_EQ(reinterpret_cast<uintptr_t>(pages->data()) % kHuge, 0u);
+    EXPECT_EQ(pages->size(), (size + kHuge - 1) / kHuge * kHuge);
+    for (uint64_t at : {uint64_t(0), pages->size() / 2, pages->size() - 1}) {
+      EXPECT_EQ(pages->data()[at], 0);
+      pages->data()[at] = 1;
+    }
+  }
+  EXPECT_EQ(Pages::allocate(UINT64_MAX, "a test", PageSize::Huge).status().code(), Code::Resource);
+}
+
 TEST(Memory, TooMuchIsAnErrorThatNamesTheUse) {
   for (uint64_t size : {uint64_t(1) << 60, UINT64_MAX}) {
     auto pages = Pages::allocate(size, "the KV cache");
