@@ -74,7 +74,7 @@ def main():
             row = bench(artifact, "-p", "8", "-n", "0", "--load", how, "--limits", "--limit-bytes", "4MiB")[0]
             if row["load"] != how or row["limits"]["stream_pages"] != ("file_mapped" if how == "map" else "anonymous_huge"):
                 problems.append(f"--load {how}: {row}")
-            got = axiom.run(axiom.binary("axiom-bench"), artifact, "-p", "8", "-n", "0", "--load", how, "--memory", "20kB")
+            got = axiom.run(axiom.binary("axiom-bench"), artifact, "-p", "8", "-n", "0", "--load", how, "--memory", "20K")
             if got.status != 4 or "--memory" not in got.err:
                 problems.append(f"--load {how} with too little memory: exit {got.status}, 4 expected: {got.err}")
         text = axiom.run(axiom.binary("axiom-bench"), artifact, "-p", "8", "-n", "2", "-r", "1", *common).ok().out
