@@ -16,10 +16,7 @@ std::vector<std::string> cpuLevels() {
 
 Result<CodeImage> compileCpuImage(const std::vector<plan::KernelSpec> &kernels,
                                   const std::string &name, CodeText *text, const ModuleEdit &edit) {
-  const CpuLevel *level = nullptr;
-  for (const CpuLevel &candidate : levels())
-    if (candidate.name == name)
-      level = &candidate;
+  const CpuLevel *level = findLevel(name);
   if (!level) {
     std::string known;
     for (const CpuLevel &candidate : levels())
@@ -32,7 +29,7 @@ Result<CodeImage> compileCpuImage(const std::vector<plan::KernelSpec> &kernels,
                       mlir::vector::VectorDialect, mlir::LLVM::LLVMDialect,
                       mlir::cf::ControlFlowDialect>();
   mlir::OwningOpRef<mlir::ModuleOp> module(mlir::ModuleOp::create(mlir::UnknownLoc::get(&context)));
-  Emit emit(*module);
+  Emit emit(*module, *level);
   CodeImage image;
   image.target = "cpu:" + name;
   std::vector<std::string> names;

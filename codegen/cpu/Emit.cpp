@@ -6,10 +6,10 @@ namespace axiom::codegen {
 
 using namespace mlir;
 
-Emit::Emit(ModuleOp module)
-    : b(module.getContext()), loc(b.getUnknownLoc()), module(module), i1(b.getI1Type()),
-      i8(b.getI8Type()), i16(b.getI16Type()), i32(b.getI32Type()), i64(b.getI64Type()),
-      f16(b.getF16Type()), f32(b.getF32Type()),
+Emit::Emit(ModuleOp module, const CpuLevel &level)
+    : b(module.getContext()), loc(b.getUnknownLoc()), module(module), level(level),
+      i1(b.getI1Type()), i8(b.getI8Type()), i16(b.getI16Type()), i32(b.getI32Type()),
+      i64(b.getI64Type()), f16(b.getF16Type()), f32(b.getF32Type()),
       ptr(LLVM::LLVMPointerType::get(module.getContext())) {}
 
 Type Emit::vec(int64_t n, Type element) const {

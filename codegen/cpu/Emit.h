@@ -1,8 +1,10 @@
 // A thin layer over OpBuilder for writing kernels: byte-addressed loads and stores, arithmetic on
 // f32 and integer scalars or vectors, counted loops. Everything emitted is plain arith, scf, func
-// and LLVM dialect; one ISA level differs from another only in the few intrinsics of Dot.cpp.
+// and LLVM dialect; one ISA level differs from another only in the few intrinsics of DotOps.cpp.
 #ifndef AXIOM_CODEGEN_CPU_EMIT_H
 #define AXIOM_CODEGEN_CPU_EMIT_H
+
+#include "codegen/cpu/Level.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -23,11 +25,12 @@ using mlir::Value;
 
 class Emit {
 public:
-  explicit Emit(mlir::ModuleOp module);
+  Emit(mlir::ModuleOp module, const CpuLevel &level);
 
   mlir::OpBuilder b;
   mlir::Location loc;
   mlir::ModuleOp module;
+  const CpuLevel &level;
   Type i1, i8, i16, i32, i64, f16, f32, ptr;
 
   /// vector<n x element>; n = 1 gives the element itself, so that code can be written once for

@@ -30,7 +30,8 @@ void emitSwiGluEpilogue(LinearBody &body) {
         }
         if (quantize)
           return emitQuantizeGroup(e, outputs, e.at(to, e.shl(unit, 5)),
-                                   e.at(e.at(to, features), e.shl(unit, 3)));
+                                   e.at(e.at(to, features), e.shl(unit, 3)),
+                                   e.at(e.at(to, features / 4 * 5), e.shl(unit, 2)));
         for (int64_t i = 0; i < 4; ++i)
           e.store(outputs[i], e.at(e.at(to, e.shl(unit, 7)), 32 * i));
       });

@@ -46,8 +46,9 @@ InputRows inputRows(KernelContext &k, AxmFormat format) {
   int64_t inner = paddedInner(k.spec);
   if (plan::isQuantized(format))
     return {k.spec.prologue == Prologue::None ? k.arg("input") : scratchQRows(k),
-            static_cast<int64_t>(AXM_QROW_BYTES(inner)), inner};
-  return {k.spec.prologue == Prologue::Norm ? scratchFloatRows(k) : k.arg("input"), 4 * inner, 0};
+            static_cast<int64_t>(AXM_QROW_BYTES(inner)), inner, inner / 4 * 5};
+  Value rows = k.spec.prologue == Prologue::Norm ? scratchFloatRows(k) : k.arg("input");
+  return {rows, 4 * inner, 0, 0};
 }
 
 void emitLinearPrologue(KernelContext &k) {
@@ -68,7 +69,7 @@ void emitLinearPrologue(KernelContext &k) {
     }
     if (quantize) {
       Value q = e.at(qrows, e.mul(t, e.i64c(qrowBytes)));
-      emitQuantizeRow(e, row, q, e.at(q, inner), inner / 32);
+      emitQuantizeRow(e, row, q, inner / 32);
     }
   });
 }
@@ -91,7 +92,7 @@ void LinearBody::forTiles(function_ref<void(Value, Value)> body) {
         OpBuilder saved = e.b;
         e.b = inner;
         Value t = carried[0], left = e.sub(k.tokens, t), n = e.i64c(1);
-        for (int64_t size : {2, 4, 8})
+        for (int64_t size = 2; size <= e.level.maxTile; size *= 2)
           n = e.select(e.cmp(CmpIPredicate::uge, left, e.i64c(size)), e.i64c(size), n);
         body(t, n);
         scf::YieldOp::create(e.b, e.loc, ValueRange{e.add(t, n)});
@@ -102,15 +103,18 @@ void LinearBody::forTiles(function_ref<void(Value, Value)> body) {
 
 void LinearBody::rows(size_t range, Value stripe, Value stripes, Value t, Value n, Value out,
                       int64_t outToken) {
-  for (int64_t size : {8, 4, 2, 1})
+  for (int64_t size = e.level.maxTile; size >= 1; size /= 2)
     e.when(e.cmp(CmpIPredicate::eq, n, e.i64c(size)),
            [&] { rowsFor(size, range, stripe, stripes, t, out, outToken); });
 }
 
-/// join(lo, hi) of docs/numerics.md over the partial sums of one token, 256 bytes apart.
+/// From the partial sums of a segment to those of the next one: [token][stripe][8].
+static constexpr int64_t kPartialBytes = AXM_TILE_TOKENS * plan::kPartialStripes * 32;
+
+/// join(lo, hi) of docs/numerics.md over the partial sums of one token and stripe.
 Value LinearBody::joinSegments(Value partials, int64_t lo, int64_t hi) {
   if (hi - lo == 1)
-    return e.load(v8, e.at(partials, lo * 256));
+    return e.load(v8, e.at(partials, lo * kPartialBytes));
   int64_t half = static_cast<int64_t>(llvm::bit_ceil(static_cast<uint64_t>(hi - lo)) / 2);
   return e.fadd(joinSegments(partials, lo, lo + half), joinSegments(partials, lo + half, hi));
 }
@@ -124,37 +128,44 @@ void LinearBody::rowsFor(int64_t n, size_t index, Value stripe, Value stripes, V
   Value weights = e.at(k.arg("weights" + std::to_string(index)), e.mul(stripe, e.i64c(stripeSize)));
   Value acts = e.at(input.base, e.mul(t, e.i64c(input.stride)));
 
-  auto segment = [&](size_t s, Value w, Value count, Value to, int64_t toToken) {
+  auto segment = [&](int64_t s, Value w, Value count, Value to, int64_t toToken) {
     int64_t from = bounds_[s], until = bounds_[s + 1];
     // The bytes before this segment are those of a stripe that ends here.
     std::vector<uint32_t> before(spec.cuts.begin(), spec.cuts.begin() + (s ? s - 1 : 0));
     int64_t skip = s ? plan::stripeBytes(range.format, static_cast<uint32_t>(from), before) : 0;
+    DotShape shape = {range.format, n, stripeSize, input.stride};
     DotCall call;
     call.weights = e.at(w, skip);
-    call.stripeBytes = e.i64c(stripeSize);
     call.stripes = count;
     call.acts = e.at(acts, quantized ? from : from * 4);
-    call.actStride = e.i64c(input.stride);
     call.scales = quantized ? e.at(acts, input.scaleOffset + from / 32 * 8) : acts;
+    call.sums = quantized ? e.at(acts, input.sumOffset + from / 32 * 4) : acts;
     call.groups = (until - from) / 32;
     call.firstGroup = from / 32;
     call.out = to;
     call.outToken = e.i64c(toToken);
     call.outStripe = e.i64c(32);
-    emitDot(e, range.format, n, call);
+    emitDot(e, shape, call);
   };
 
-  size_t segments = bounds_.size() - 1;
+  int64_t segments = static_cast<int64_t>(bounds_.size()) - 1;
   if (segments == 1)
     return segment(0, weights, stripes, out, outToken);
-  Value partials = e.at(tile(), plan::scratchTileBytes(spec) - segments * 256);
-  e.loop(e.i64c(0), stripes, 1, [&](Value s) {
-    Value w = e.at(weights, e.mul(s, e.i64c(stripeSize)));
-    for (size_t i = 0; i < segments; ++i)
-      segment(i, w, e.i64c(1), e.at(partials, i * 256), 32);
+  Value partials = e.at(tile(), plan::scratchTileBytes(spec) - segments * kPartialBytes);
+  // Few tokens are bound by memory: a stripe is read from its start to its end.
+  int64_t chunk = n >= 4 ? plan::kPartialStripes : 1, tokenBytes = plan::kPartialStripes * 32;
+  e.loop(e.i64c(0), stripes, chunk, [&](Value first) {
+    Value w = e.at(weights, e.mul(first, e.i64c(stripeSize)));
+    Value count = e.umin(e.i64c(chunk), e.sub(stripes, first));
+    for (int64_t i = 0; i < segments; ++i)
+      segment(i, w, count, e.at(partials, i * kPartialBytes), tokenBytes);
     for (int64_t token = 0; token < n; ++token) {
-      Value sum = joinSegments(e.at(partials, token * 32), 0, segments);
-      e.store(sum, e.at(e.at(out, token * outToken), e.shl(s, 5)));
+      Value from = e.at(partials, token * tokenBytes);
+      Value to = e.at(e.at(out, token * outToken), e.shl(first, 5));
+      e.loop(e.i64c(0), count, 1, [&](Value s) {
+        Value offset = e.shl(s, 5);
+        e.store(joinSegments(e.at(from, offset), 0, segments), e.at(to, offset));
+      });
     }
   });
 }

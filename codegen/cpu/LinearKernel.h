@@ -11,6 +11,7 @@ struct InputRows {
   Value base;
   int64_t stride;      ///< bytes to the next token
   int64_t scaleOffset; ///< quantized: bytes from a row's start to its {scale, ssum} pairs
+  int64_t sumOffset;   ///< quantized: to its packed sums
 };
 
 class LinearBody {
@@ -22,7 +23,8 @@ public:
   const plan::KernelSpec &spec;
   Type v8;
 
-  /// Calls body(t, n) for consecutive tiles of n = 8, 4, 2 or 1 tokens that cover the step.
+  /// Calls body(t, n) for consecutive tiles that cover the step; n is the level's largest tile or
+  /// a smaller power of two.
   void forTiles(llvm::function_ref<void(Value t, Value n)> body);
 
   /// Linear outputs of `stripes` stripes from `stripe` of range `range`, for the n tokens from t:

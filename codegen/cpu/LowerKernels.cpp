@@ -25,13 +25,6 @@
 
 namespace axiom::codegen {
 
-const std::vector<CpuLevel> &levels() {
-  static const std::vector<CpuLevel> all = {
-      {"x86-64-v3", "x86_64-unknown-linux-gnu", "x86-64-v3", "+prefer-256-bit"},
-  };
-  return all;
-}
-
 static Status lowerToLLVMDialect(mlir::ModuleOp module) {
   mlir::PassManager pm(module.getContext());
   pm.enableVerifier(false);
@@ -121,7 +114,10 @@ Result<std::vector<uint8_t>> lowerToObject(mlir::ModuleOp module, const CpuLevel
       function.addFnAttr("target-cpu", level.cpu);
       function.addFnAttr("target-features", level.features);
       function.addFnAttr("no-builtins");
-      function.addFnAttr("prefer-vector-width", "256");
+      // Vectors are emitted as wide as they are wanted: LLVM has to keep 512 bits whole.
+      const char *width = level.stripes == 2 && !level.plainDots ? "512" : "256";
+      function.addFnAttr("prefer-vector-width", width);
+      function.addFnAttr("min-legal-vector-width", width);
     }
   optimize(*llvmModule, *machine);
   if (text) {

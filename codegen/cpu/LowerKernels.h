@@ -3,19 +3,11 @@
 #define AXIOM_CODEGEN_CPU_LOWERKERNELS_H
 
 #include "codegen/cpu/CodeImage.h"
+#include "codegen/cpu/Level.h"
 
 #include "mlir/IR/BuiltinOps.h"
 
 namespace axiom::codegen {
-
-/// One instruction-set level: data of the emitter.
-struct CpuLevel {
-  std::string name; ///< "x86-64-v3"
-  std::string triple;
-  std::string cpu;
-  std::string features;
-};
-const std::vector<CpuLevel> &levels();
 
 /// Lowers `module` in place to the LLVM dialect, then to an object for `level`.
 Result<std::vector<uint8_t>> lowerToObject(mlir::ModuleOp module, const CpuLevel &level,

@@ -111,7 +111,7 @@ void emitApplyNorm(Emit &e, Value src, Value scale, Value weight, Value dst, int
   });
 }
 
-void emitQuantizeGroup(Emit &e, ArrayRef<Value> x, Value q, Value pair) {
+void emitQuantizeGroup(Emit &e, ArrayRef<Value> x, Value q, Value pair, Value sums) {
   Type v8 = e.vec(8, e.f32), v8i = e.vec(8, e.i32);
   Value mask = e.intOf(v8i, 0x7fffffff);
   Value amax;
@@ -128,12 +128,10 @@ void emitQuantizeGroup(Emit &e, ArrayRef<Value> x, Value q, Value pair) {
   Value infinity = e.bitcast(e.i32c(0x7f800000), e.f32);
   Value divisor = e.splat(e.select(usable, scale, infinity), v8);
   Value magic = e.floatOf(v8, kMagic), magicBits = e.intOf(v8i, 0x4b400000), zero = e.intOf(v8i, 0);
-  Value sum;
   SmallVector<Value> parts;
   for (Value part : x) {
     Value t = e.fadd(e.fdiv(part, divisor), magic);
     Value i = e.select(e.splat(usable, e.vec(8, e.i1)), e.sub(e.bitcast(t, v8i), magicBits), zero);
-    sum = sum ? e.add(sum, i) : i;
     parts.push_back(i);
   }
   Value first =
@@ -142,26 +140,34 @@ void emitQuantizeGroup(Emit &e, ArrayRef<Value> x, Value q, Value pair) {
       e.shuffle(parts[2], parts[3], {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15});
   e.store(e.trunc(first, e.vec(16, e.i8)), q);
   e.store(e.trunc(last, e.vec(16, e.i8)), e.at(q, 16));
-  Value asum = e.halve8(sum, [&](Value a, Value b) { return e.add(a, b); });
+  auto sumOf = [&](Value a, Value b) {
+    return e.halve8(e.add(a, b), [&](Value c, Value d) { return e.add(c, d); });
+  };
+  Value low = sumOf(parts[0], parts[1]), high = sumOf(parts[2], parts[3]);
+  Value asum = e.add(low, high);
+  e.store(e.trunc(low, e.i16), sums);
+  e.store(e.trunc(high, e.i16), e.at(sums, 2));
   Value nan = e.bitcast(e.i32c(0x7fc00000), e.f32), none = e.floatOf(e.f32, 0.0f);
   Value stored = e.select(finite, e.select(normal, scale, none), nan);
   e.store(stored, pair);
   e.store(e.fmul(stored, e.sitofp(asum, e.f32)), e.at(pair, 4));
 }
 
-void emitQuantizeRow(Emit &e, Value src, Value q, Value scales, int64_t groups) {
+void emitQuantizeRow(Emit &e, Value src, Value q, int64_t groups) {
   // One shared function: it is called once per row.
   if (!e.hasFunction("quantize.row"))
-    e.function("quantize.row", {e.ptr, e.ptr, e.ptr, e.i64}, true, [&](ValueRange a) {
-      e.loop(e.i64c(0), a[3], 1, [&](Value g) {
+    e.function("quantize.row", {e.ptr, e.ptr, e.i64}, true, [&](ValueRange a) {
+      Value pairs = e.at(a[1], e.shl(a[2], 5)), sums = e.at(pairs, e.shl(a[2], 3));
+      e.loop(e.i64c(0), a[2], 1, [&](Value g) {
         Value at = e.at(a[0], e.shl(g, 7));
         SmallVector<Value> x;
         for (int64_t i = 0; i < 4; ++i)
           x.push_back(e.load(e.vec(8, e.f32), e.at(at, i * 32)));
-        emitQuantizeGroup(e, x, e.at(a[1], e.shl(g, 5)), e.at(a[2], e.shl(g, 3)));
+        emitQuantizeGroup(e, x, e.at(a[1], e.shl(g, 5)), e.at(pairs, e.shl(g, 3)),
+                          e.at(sums, e.shl(g, 2)));
       });
     });
-  e.call("quantize.row", {src, q, scales, e.i64c(groups)});
+  e.call("quantize.row", {src, q, e.i64c(groups)});
 }
 
 } // namespace axiom::codegen

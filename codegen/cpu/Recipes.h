@@ -23,11 +23,11 @@ Value emitRmsScale(Emit &e, Value row, int64_t n, float eps);
 /// dst[i] = (src[i] * scale) * weight[i] for i < n rounded up to 8; all three padded accordingly.
 void emitApplyNorm(Emit &e, Value src, Value scale, Value weight, Value dst, int64_t n);
 
-/// Quantizes `groups` groups of 32 f32 at `src` into a QRow: int8 at `q`, pairs {scale, ssum} at
-/// `scales`.
-void emitQuantizeRow(Emit &e, Value src, Value q, Value scales, int64_t groups);
-/// One group: four vectors of 8 in, 32 int8 out to `q`, the pair to `pair`.
-void emitQuantizeGroup(Emit &e, llvm::ArrayRef<Value> x, Value q, Value pair);
+/// Quantizes `groups` groups of 32 f32 at `src` into the quantized row at `q` (AXM_QROW_BYTES).
+void emitQuantizeRow(Emit &e, Value src, Value q, int64_t groups);
+/// One group: four vectors of 8 in, 32 int8 out to `q`, its pair to `pair`, its packed sums to
+/// `sums`.
+void emitQuantizeGroup(Emit &e, llvm::ArrayRef<Value> x, Value q, Value pair, Value sums);
 
 } // namespace axiom::codegen
 

@@ -171,8 +171,8 @@ KernelUnits kernelUnits(const KernelSpec &spec) {
   return {AXM_UNITS_FIXED, 0};
 }
 
-// The tile holds 8 tokens x the rows of a unit in f32, plus the partial sums of the K segments of
-// one stripe (8 tokens x 8 rows each).
+// The tile holds the rows of a unit for AXM_TILE_TOKENS tokens in f32, plus, where K is cut, the
+// partial sums of kPartialStripes stripes for each segment.
 uint64_t scratchTileBytes(const KernelSpec &spec) {
   if (spec.kind == KernelKind::Attention) {
     // Per query head of a KV head: scores of a block, its output and the folded output, then max
@@ -188,8 +188,9 @@ uint64_t scratchTileBytes(const KernelSpec &spec) {
   else if (spec.epilogue == Epilogue::SwiGlu)
     rows = 2 * AXM_GROUP;
   else if (spec.epilogue == Epilogue::Head)
-    rows = AXM_TILE_IDS;
-  return 8 * rows * 4 + (spec.cuts.size() + 1) * 8 * AXM_STRIPE * 4;
+    rows = 0; // goes straight to the logits
+  uint64_t segments = spec.cuts.empty() ? 0 : spec.cuts.size() + 1;
+  return 4 * AXM_TILE_TOKENS * (rows + segments * kPartialStripes * AXM_STRIPE);
 }
 
 KernelScratch kernelScratch(const KernelSpec &spec) {

@@ -111,6 +111,8 @@ struct KernelScratch {
   uint64_t fixed, perToken;
 };
 KernelScratch kernelScratch(const KernelSpec &spec);
+/// Stripes whose partial sums a kernel keeps at a time where K is cut.
+inline constexpr uint32_t kPartialStripes = 8;
 /// Bytes of the tile at the start of the scratch; the prologue's rows follow at the next multiple
 /// of 64: first the f32 rows (one row, or T of them if a range has float weights), then the QRows.
 uint64_t scratchTileBytes(const KernelSpec &spec);

@@ -10,8 +10,8 @@ namespace {
 
 #if defined(__x86_64__)
 
-enum Leaf { Leaf1, Leaf7, LeafExtended };
-enum Register { Ebx, Ecx };
+enum Leaf { Leaf1, Leaf7, Leaf7Second, LeafExtended };
+enum Register { Eax, Ebx, Ecx };
 /// Register state that the system must save: none, the 256-bit halves, or the 512-bit parts.
 constexpr uint64_t kState256 = 0x6, kState512 = 0xe6;
 
@@ -24,22 +24,35 @@ struct Feature {
 };
 
 constexpr Feature kFeatures[] = {
-    {"popcnt", Leaf1, Ecx, 23, 0},           {"movbe", Leaf1, Ecx, 22, 0},
-    {"avx", Leaf1, Ecx, 28, kState256},      {"f16c", Leaf1, Ecx, 29, kState256},
-    {"fma", Leaf1, Ecx, 12, kState256},      {"bmi1", Leaf7, Ebx, 3, 0},
-    {"avx2", Leaf7, Ebx, 5, kState256},      {"bmi2", Leaf7, Ebx, 8, 0},
-    {"lzcnt", LeafExtended, Ecx, 5, 0},      {"avx512f", Leaf7, Ebx, 16, kState512},
-    {"avx512dq", Leaf7, Ebx, 17, kState512}, {"avx512cd", Leaf7, Ebx, 28, kState512},
-    {"avx512bw", Leaf7, Ebx, 30, kState512}, {"avx512vl", Leaf7, Ebx, 31, kState512},
+    {"popcnt", Leaf1, Ecx, 23, 0},
+    {"movbe", Leaf1, Ecx, 22, 0},
+    {"avx", Leaf1, Ecx, 28, kState256},
+    {"f16c", Leaf1, Ecx, 29, kState256},
+    {"fma", Leaf1, Ecx, 12, kState256},
+    {"bmi1", Leaf7, Ebx, 3, 0},
+    {"avx2", Leaf7, Ebx, 5, kState256},
+    {"bmi2", Leaf7, Ebx, 8, 0},
+    {"lzcnt", LeafExtended, Ecx, 5, 0},
+    {"avx512f", Leaf7, Ebx, 16, kState512},
+    {"avx512dq", Leaf7, Ebx, 17, kState512},
+    {"avx512cd", Leaf7, Ebx, 28, kState512},
+    {"avx512bw", Leaf7, Ebx, 30, kState512},
+    {"avx512vl", Leaf7, Ebx, 31, kState512},
+    {"avx512vnni", Leaf7, Ecx, 11, kState512},
+    {"avxvnni", Leaf7Second, Eax, 4, kState256},
 };
 constexpr size_t kNumFeatures = sizeof kFeatures / sizeof kFeatures[0];
-constexpr uint64_t kV3 = (1u << 9) - 1, kV4 = (1u << kNumFeatures) - 1;
+// By place in the table above.
+constexpr uint64_t kV3 = (1u << 9) - 1, kV4 = (1u << 14) - 1, k512Vnni = 1u << 14,
+                   k256Vnni = 1u << 15;
 
-constexpr IsaLevel kLevels[] = {{"x86-64-v3", kV3, true}, {"x86-64-v4", kV4, false}};
+constexpr IsaLevel kLevels[] = {{"x86-64-v3", kV3, true},
+                                {"x86-64-v3-vnni", kV3 | k256Vnni, false},
+                                {"x86-64-v4-vnni", kV4 | k512Vnni, true}};
 
 uint64_t readFeatures() {
   unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
-  unsigned regs[3][2] = {};
+  unsigned regs[4][3] = {};
   if (!__get_cpuid(1, &eax, &ebx, &ecx, &edx))
     return 0;
   regs[Leaf1][Ecx] = ecx;
@@ -49,8 +62,14 @@ uint64_t readFeatures() {
     asm volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
     state = uint64_t(high) << 32 | low;
   }
-  if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx))
+  bool more = false;
+  if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx)) {
     regs[Leaf7][Ebx] = ebx;
+    regs[Leaf7][Ecx] = ecx;
+    more = eax >= 1;
+  }
+  if (more && __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx))
+    regs[Leaf7Second][Eax] = eax;
   if (__get_cpuid(0x80000001u, &eax, &ebx, &ecx, &edx))
     regs[LeafExtended][Ecx] = ecx;
   uint64_t features = 0;

@@ -120,23 +120,23 @@ TEST(Artifact, ChoosesTheImage) {
   OpenOptions options;
   options.isa = "x86-64-v9";
   expectMessage(openStatus(a.bytes(), options), Code::InvalidArgument, "x86-64-v3");
-  options.isa = "x86-64-v4";
-  bool haveV4 = (findIsaLevel("x86-64-v4")->features & ~cpuFeatures()) == 0;
+  options.isa = "x86-64-v3-vnni";
+  bool haveVnni = (findIsaLevel("x86-64-v3-vnni")->features & ~cpuFeatures()) == 0;
   expectMessage(openStatus(a.bytes(), options), Code::Unsupported,
-                haveV4 ? "no code for this CPU" : "does not have");
+                haveVnni ? "no code for this CPU" : "does not have");
 
   // A level that is not proven is taken only when it is asked for.
   a.metadata.segments.insert(a.metadata.segments.begin(), a.metadata.segments[0]);
-  a.metadata.segments[0].target = "cpu:x86-64-v4";
+  a.metadata.segments[0].target = "cpu:x86-64-v3-vnni";
   a.blobs.insert(a.blobs.begin(), a.blobs[0]);
   a.seal();
   auto opened = Artifact::open(writeTemporary(a.bytes()));
   ASSERT_TRUE(opened.ok()) << opened.status().message();
   EXPECT_EQ((*opened)->target(), "cpu:x86-64-v3");
-  if (haveV4) {
+  if (haveVnni) {
     opened = Artifact::open(writeTemporary(a.bytes()), options);
     ASSERT_TRUE(opened.ok()) << opened.status().message();
-    EXPECT_EQ((*opened)->target(), "cpu:x86-64-v4");
+    EXPECT_EQ((*opened)->target(), "cpu:x86-64-v3-vnni");
   }
 }
 
