@@ -54,7 +54,7 @@ Guarded guardedCopy(const std::vector<uint8_t> &values) {
 KernelImage::KernelImage(const std::vector<plan::KernelSpec> &specs,
                          const codegen::ModuleEdit &edit)
     : specs_(specs) {
-  auto image = codegen::compileCpuImage(specs, "x86-64-v3", &text_, edit);
+  auto image = codegen::compileCpuImage(specs, "x86-64-v3", nullptr, edit);
   if (!image.ok()) {
     std::fprintf(stderr, "%s\n", image.status().message().c_str());
     abort();
@@ -86,6 +86,7 @@ void KernelImage::run(size_t index, const std::vector<void *> &args, uint32_t to
   for (size_t i = 0; i + 1 < bounds.size(); ++i) {
     size_t bytes = row.scratchFixed + row.scratchPerToken * tokens;
     Guarded scratch((bytes + 63) / 64 * 64);
+    std::memset(scratch.as(), 0xff, scratch.size());
     AxmLaunch launch = {args.data(), tokens, bounds[i], bounds[i + 1], 0, scratch.as()};
     if (row.prologue)
       reinterpret_cast<AxmKernelEntry>(base_ + row.prologue)(&launch);
@@ -98,9 +99,9 @@ namespace {
 class Packer {
 public:
   Packer(Matrix &matrix, const plan::LinearRange &range, uint32_t inner, Fill fill,
-         std::mt19937 &rng)
+         std::mt19937 &rng, const float *given = nullptr)
       : out(matrix.packed), logical(matrix.logical), range(range), inner(inner),
-        padded(plan::rowStride(inner)), fill(fill), rng(rng) {
+        padded(plan::rowStride(inner)), fill(fill), rng(rng), given(given) {
     logical.format = range.format;
     logical.rows = range.rows;
     logical.cols = inner;
@@ -131,6 +132,7 @@ private:
   uint32_t inner, padded;
   Fill fill;
   std::mt19937 &rng;
+  const float *given;
 
   /// The logical row of a packed row, or -1 for padding.
   int64_t logicalRow(uint32_t packedRow) const {
@@ -152,15 +154,16 @@ private:
     float d[8], dm[8];
     for (uint32_t g = from / 32; g < until / 32; ++g) {
       if (range.format == AXM_FORMAT_Q4 && (g == from / 32 || g % 8 == 0))
-        halves(stripe, d, 0.02f), halves(stripe, dm, 0.02f);
+        halves(stripe, d, 0.02f, 1.0f), halves(stripe, dm, 0.02f, 0.0f);
       scales(stripe, g, d, dm);
       quants(stripe, g);
     }
   }
 
-  void halves(uint32_t stripe, float *values, float bound) {
+  void halves(uint32_t stripe, float *values, float bound, float steps) {
     for (uint32_t r = 0; r < 8; ++r) {
-      uint16_t h = logicalRow(stripe * 8 + r) < 0 ? 0 : f32ToF16(uniform(-bound, bound));
+      float value = fill == Fill::Steps ? steps : uniform(-bound, bound);
+      uint16_t h = logicalRow(stripe * 8 + r) < 0 ? 0 : f32ToF16(value);
       values[r] = f16ToF32(h);
       put16(h);
     }
@@ -171,15 +174,17 @@ private:
     if (range.format == AXM_FORMAT_Q4) {
       uint8_t small[16];
       for (uint32_t i = 0; i < 16; ++i)
-        out.push_back(small[i] = static_cast<uint8_t>(fill == Fill::Extreme ? 255 : rng()));
+        out.push_back(small[i] = static_cast<uint8_t>(fill == Fill::Extreme ? 255
+                                                      : fill == Fill::Steps ? 1
+                                                                            : rng()));
       for (uint32_t r = 0; r < 8; ++r) {
         scale[r] = d[r] * static_cast<float>(small[r]);
         min[r] = dm[r] * static_cast<float>(small[8 + r]);
       }
     } else {
-      halves(stripe, scale, 0.5f);
+      halves(stripe, scale, 0.5f, 1.0f);
       if (range.format == AXM_FORMAT_Q4F16)
-        halves(stripe, min, 0.5f);
+        halves(stripe, min, 0.5f, 0.0f);
     }
     for (uint32_t r = 0; r < 8; ++r)
       if (int64_t row = logicalRow(stripe * 8 + r); row >= 0) {
@@ -199,6 +204,8 @@ private:
         int q = wide ? static_cast<int>(rng() % 256) - 128 : static_cast<int>(rng() % 16);
         if (fill == Fill::Extreme)
           q = wide ? (rng() % 8 ? -128 : 127) : 15;
+        else if (fill == Fill::Steps)
+          q = 1 + static_cast<int>(i % 8);
         logical.q[row * padded + g * 32 + i] = static_cast<int8_t>(q);
         if (wide)
           out[at + 32 * (i / 4) + 4 * r + i % 4] = static_cast<uint8_t>(q);
@@ -208,11 +215,17 @@ private:
     }
   }
 
+  float value(int64_t row, uint32_t k) {
+    if (given)
+      return given[row * inner + k];
+    return fill == Fill::Steps ? 1.0f + static_cast<float>(k % 8) : uniform(-1, 1);
+  }
+
   void floats(uint32_t stripe, uint32_t from, uint32_t until) {
     for (uint32_t k = from; k < until; ++k)
       for (uint32_t r = 0; r < 8; ++r) {
         int64_t row = logicalRow(stripe * 8 + r);
-        float v = row < 0 || k >= inner ? 0.0f : uniform(-1, 1);
+        float v = row < 0 || k >= inner ? 0.0f : value(row, k);
         uint32_t bits;
         if (range.format == AXM_FORMAT_F16)
           v = f16ToF32(f32ToF16(v));
@@ -245,13 +258,24 @@ Matrix randomMatrix(const plan::LinearRange &range, uint32_t inner,
   return matrix;
 }
 
+Matrix givenMatrix(uint32_t rows, uint32_t inner, const std::vector<float> &values) {
+  Matrix matrix;
+  std::mt19937 unused;
+  plan::LinearRange range;
+  range.rows = rows;
+  Packer(matrix, range, inner, Fill::Random, unused, values.data()).pack({});
+  return matrix;
+}
+
 std::vector<float> randomRows(uint32_t rows, uint32_t inner, Fill fill, std::mt19937 &rng) {
   uint32_t stride = plan::rowStride(inner);
   std::vector<float> x(size_t(rows) * stride, 0.0f);
   std::uniform_real_distribution<float> uniform(-3, 3);
   for (uint32_t r = 0; r < rows; ++r)
     for (uint32_t i = 0; i < inner; ++i)
-      x[size_t(r) * stride + i] = fill == Fill::Extreme ? (rng() & 1 ? 1.0f : -1.0f) : uniform(rng);
+      x[size_t(r) * stride + i] = fill == Fill::Extreme ? (rng() & 1 ? 1.0f : -1.0f)
+                                  : r % 4 == 3          ? uniform(rng) * 0x1p-10f
+                                                        : uniform(rng);
   return x;
 }
 

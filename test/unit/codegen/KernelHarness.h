@@ -44,21 +44,18 @@ public:
   KernelImage(const KernelImage &) = delete;
 
   /// Runs kernel `index` for T tokens over all its units, split at random places into `calls`
-  /// parts, each with a scratch of its own.
+  /// parts, each with a scratch of its own that holds NaNs at first.
   void run(size_t index, const std::vector<void *> &args, uint32_t tokens, uint32_t calls = 1,
            uint32_t seed = 0) const;
-  const codegen::CodeText &text() const { return text_; }
-  size_t bytes() const { return size_; }
 
 private:
   std::vector<plan::KernelSpec> specs_;
   std::vector<AxmKernelRow> rows_;
-  codegen::CodeText text_;
   uint8_t *base_ = nullptr;
   size_t size_ = 0;
 };
 
-enum class Fill { Random, Extreme };
+enum class Fill { Random, Extreme, Steps };
 
 /// A random packed matrix together with its logical values; packed by the words of kernel_abi.h.
 struct Matrix {
@@ -66,10 +63,14 @@ struct Matrix {
   std::vector<uint8_t> packed;
 };
 /// heads and rowAlign as in plan::LinearRange. Extreme: all weights at the end of their range.
+/// Steps: the weights of column k are 1 + k % 8.
 Matrix randomMatrix(const plan::LinearRange &range, uint32_t inner,
                     const std::vector<uint32_t> &cuts, Fill fill, std::mt19937 &rng);
+/// f32 weights from [rows][inner].
+Matrix givenMatrix(uint32_t rows, uint32_t inner, const std::vector<float> &values);
 
-/// Rows of `inner` values with stride rowStride(inner), padding zero. Extreme: all +-1.
+/// Rows of `inner` values with stride rowStride(inner), padding zero. Random: every fourth row is
+/// small, so that a norm's eps counts. Extreme: all +-1.
 std::vector<float> randomRows(uint32_t rows, uint32_t inner, Fill fill, std::mt19937 &rng);
 std::vector<float> randomVector(uint32_t n, uint32_t padded, float low, float high,
                                 std::mt19937 &rng);
