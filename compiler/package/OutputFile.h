@@ -42,7 +42,7 @@ private:
   Status writeAll(const uint8_t *data, size_t size);
 
   std::string path_, temporary_;
-  std::string buffer_; ///< small writes are collected
+  std::string buffer_; ///< what is written since the last whole piece
   int fd_ = -1;
   uint64_t position_ = 0;
 };

@@ -103,6 +103,10 @@ void prefault(std::span<const uint8_t> bytes) {
   uintptr_t begin = reinterpret_cast<uintptr_t>(bytes.data()) / pageSize() * pageSize();
   uintptr_t end = reinterpret_cast<uintptr_t>(bytes.data()) + bytes.size();
   void *data = reinterpret_cast<void *>(begin);
+  // What has to be read from the disk then comes in pages of 2 MiB where the file system has them;
+  // what is in memory already stays as it is.
+  if (bytes.size() >= kHugePage)
+    ::madvise(data, end - begin, MADV_HUGEPAGE);
   // Older kernels do not know the first; then reading ahead is the next best.
   if (::madvise(data, end - begin, MADV_POPULATE_READ) != 0)
     ::madvise(data, end - begin, MADV_WILLNEED);
