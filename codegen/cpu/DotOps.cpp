@@ -43,16 +43,16 @@ Value DotOps::maddubs(Value u, Value s) {
 }
 
 Value DotOps::plainDot(Value a, bool unsignedA, Value b, int64_t parts) {
-  int64_t n = cast<VectorType>(a.getType()).getNumElements();
-  Type wide = e.vec(n, e.i32);
-  Value products = e.mul(unsignedA ? e.zext(a, wide) : e.sext(a, wide), e.sext(b, wide));
+  // A part is taken out of its 32-bit lane by shifting it to the top and down again.
+  int64_t bits = 32 / parts;
+  auto part = [&](Value lanes, int64_t which, bool isUnsigned) {
+    Value top = e.shl(e.bitcast(lanes, i), 32 - bits * (which + 1));
+    return isUnsigned ? e.lshr(top, 32 - bits) : e.ashr(top, 32 - bits);
+  };
   Value sum;
-  for (int64_t part = 0; part < parts; ++part) {
-    SmallVector<int64_t> mask;
-    for (int64_t k = part; k < n; k += parts)
-      mask.push_back(k);
-    Value one = e.shuffle(products, products, mask);
-    sum = sum ? e.add(sum, one) : one;
+  for (int64_t k = 0; k < parts; ++k) {
+    Value product = e.mul(part(a, k, unsignedA), part(b, k, false));
+    sum = sum ? e.add(sum, product) : product;
   }
   return sum;
 }

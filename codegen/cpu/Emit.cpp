@@ -46,6 +46,9 @@ Value Emit::shl(Value a, int64_t bits) {
 Value Emit::lshr(Value a, int64_t bits) {
   return arith::ShRUIOp::create(b, loc, a, intOf(a.getType(), bits));
 }
+Value Emit::ashr(Value a, int64_t bits) {
+  return arith::ShRSIOp::create(b, loc, a, intOf(a.getType(), bits));
+}
 Value Emit::cmp(arith::CmpIPredicate predicate, Value a, Value c) {
   return arith::CmpIOp::create(b, loc, predicate, a, c);
 }

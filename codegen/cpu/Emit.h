@@ -53,6 +53,7 @@ public:
   Value and_(Value a, Value b_);
   Value shl(Value a, int64_t bits);
   Value lshr(Value a, int64_t bits);
+  Value ashr(Value a, int64_t bits);
   Value cmp(mlir::arith::CmpIPredicate predicate, Value a, Value b_);
   Value umin(Value a, Value b_);
   Value umax(Value a, Value b_);

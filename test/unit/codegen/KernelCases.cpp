@@ -36,9 +36,10 @@ std::string difference(const Operand &operand, const uint8_t *got) {
 
 } // namespace
 
-std::string KernelCase::check(const codegen::ModuleEdit &edit, size_t kernel) const {
+std::string KernelCase::check(const codegen::ModuleEdit &edit, size_t kernel,
+                              const std::string &level) const {
   bool all = kernel == kAll;
-  KernelImage image(all ? specs : std::vector<plan::KernelSpec>{specs[kernel]}, edit);
+  KernelImage image(all ? specs : std::vector<plan::KernelSpec>{specs[kernel]}, edit, level);
   for (size_t i = 0; i < launches.size(); ++i) {
     const KernelLaunch &launch = launches[i];
     if (!all && launch.kernel != kernel)

@@ -47,7 +47,8 @@ struct KernelCase {
   static constexpr size_t kAll = SIZE_MAX;
   /// Compiles all kernels or one, with `edit` planted, and runs its launches, each from its own
   /// `before`. Gives the first difference in any byte of any operand, or nothing.
-  std::string check(const codegen::ModuleEdit &edit = {}, size_t kernel = kAll) const;
+  std::string check(const codegen::ModuleEdit &edit = {}, size_t kernel = kAll,
+                    const std::string &level = "x86-64-v3") const;
 };
 
 struct Shape {

@@ -52,9 +52,9 @@ Guarded guardedCopy(const std::vector<uint8_t> &values) {
 }
 
 KernelImage::KernelImage(const std::vector<plan::KernelSpec> &specs,
-                         const codegen::ModuleEdit &edit)
+                         const codegen::ModuleEdit &edit, const std::string &level)
     : specs_(specs) {
-  auto image = codegen::compileCpuImage(specs, "x86-64-v3", nullptr, edit);
+  auto image = codegen::compileCpuImage(specs, level, nullptr, edit);
   if (!image.ok()) {
     std::fprintf(stderr, "%s\n", image.status().message().c_str());
     abort();

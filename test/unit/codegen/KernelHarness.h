@@ -39,7 +39,8 @@ public:
   /// Compiles; a failure ends the test program with its message. `edit` may change the emitted
   /// module.
   explicit KernelImage(const std::vector<plan::KernelSpec> &specs,
-                       const codegen::ModuleEdit &edit = {});
+                       const codegen::ModuleEdit &edit = {},
+                       const std::string &level = "x86-64-v3");
   ~KernelImage();
   KernelImage(const KernelImage &) = delete;
 
