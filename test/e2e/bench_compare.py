@@ -1,0 +1,120 @@
+#!/usr/bin/env python3
+"""test/bench/compare.py on programs that print given speeds: medians, ratios to the fastest GGUF, spread, a second engine's other
+output, --require. test/tools' model makers: what they write compiles (with AXIOM_PYTHON, a Python that has numpy and gguf)."""
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import axiom
+
+# Speeds by engine and file; each call of a tool takes the next one of its list, the last one stays.
+SPEEDS = {"axiom": [100, 300, 200], "Q4_0": [50, 50, 100], "Q4_1": [20], "ik": [40]}
+FAKE = """#!{python}
+import json, pathlib, sys
+words = sys.argv[1:]
+def after(flag, default=None):
+    return words[words.index(flag) + 1] if flag in words else default
+name = "{who}"
+if name == "peer":
+    name = "Q4_0" if "Q4_0" in after("-m") else "Q4_1"
+row = "|".join(after(f, "") for f in ("-p", "-n", "-npl", "-d", "-gp"))
+state = pathlib.Path("{state}")
+counts = json.loads(state.read_text()) if state.exists() else {{}}
+n = counts.get(name + row, 0)
+counts[name + row] = n + 1
+state.write_text(json.dumps(counts))
+rates = {speeds}[name]
+rate = rates[min(n, len(rates) - 1)]
+if pathlib.Path(sys.argv[0]).name == "llama-batched-bench":
+    pl = int(after("-npl"))
+    if name == "ik":
+        print("|    PP |     TG |    B |   N_KV |   T_PP s | S_PP t/s |   T_TG s | S_TG t/s |")
+        print("|-------|--------|------|--------|----------|----------|----------|----------|")
+        print(f"|   128 |    128 |    {{pl}} |   2048 |    1.000 |   999.00 |    1.000 |   {{rate}} |")
+    else:
+        print("loading"); print(json.dumps({{"pl": pl, "speed_tg": rate, "speed_pp": 1}}))
+else:
+    print(json.dumps([{{"n_prompt": int(after("-p", 0)), "n_gen": int(after("-n", 0)), "n_parallel": int(after("-npl", 1)),
+                       "n_depth": int(after("-d", 0)), "avg_ts": rate}}]))
+"""
+
+
+def fakes(folder):
+    for name, who, tools in (("ours", "axiom", ["axiom-bench", "axiom-run"]), ("peer", "peer", ["llama-bench", "llama-batched-bench"]),
+                             ("ik", "ik", ["llama-bench", "llama-batched-bench"])):
+        (folder / name).mkdir()
+        for tool in tools:
+            path = folder / name / tool
+            path.write_text(FAKE.format(python=sys.executable, who=who, state=folder / "state.json", speeds=repr(SPEEDS)))
+            path.chmod(0o755)
+
+
+def compare(folder, *options):
+    (folder / "state.json").unlink(missing_ok=True)
+    out = folder / "out.json"
+    run = axiom.run(sys.executable, axiom.ROOT / "test/bench/compare.py", folder / "m.axm", folder / "m.Q4_1.gguf", folder / "m.Q4_0.gguf",
+                    "--peer", folder / "peer", "--axiom-bench", folder / "ours/axiom-bench", "--rounds", 3, "--json", out, *options)
+    return run, json.loads(out.read_text()) if out.is_file() else None
+
+
+def check_compare(folder, problems):
+    run, result = compare(folder, "--ik", folder / "ik", "--rows", "prefill,decode,seq8,deep,start", "--require", "prefill=3.9")
+    if run.status != 0:
+        problems.append(f"compare.py: exit {run.status}: {run.out}{run.err}")
+        return
+    for row in ("prefill", "decode", "seq8", "deep"):
+        m = result["measures"][row]
+        # Medians 200, 50 (Q4_0), 20 (Q4_1), 40 (ik); rounds 100/50, 300/50, 200/100.
+        got = (m["axiom"], m["llama.cpp"], m["llama.cpp_best"], m["ratio"], m["ratio_low"], m["ratio_high"], m["ik_llama.cpp"], m["ik_ratio"])
+        if got != (200, 50, "llama.cpp Q4_0", 4, 2, 6, 40, 5):
+            problems.append(f"compare.py, {row}: {got}")
+        if m["engines"]["llama.cpp Q4_1"]["ratio"] != 10:
+            problems.append(f"compare.py, {row}: {m['engines']}")
+    if not result["measures"]["start"]["engines"]["axiom"]["peak_bytes"] > 0 or "llama.cpp Q4_0" not in run.out + str(result["engines"]):
+        problems.append(f"compare.py, start: {result['measures']['start']}")
+    for require, status in (("prefill=4.1", 1), ("deep=1", 2), ("prefill=4", 0)):
+        run, _ = compare(folder, "--rows", "prefill", "--require", require)
+        if run.status != status:
+            problems.append(f"compare.py --require {require}: exit {run.status}, {status} expected: {run.out}{run.err}")
+    run, _ = compare(folder, "--rows", "nothing")
+    if run.status != 2 or "nothing" not in run.err:
+        problems.append(f"compare.py --rows nothing: exit {run.status}: {run.err}")
+
+
+def check_makers(folder, python, problems):
+    """A small model in each form that make_1b.py knows, and requantized; all compile."""
+    tools = axiom.ROOT / "test/tools"
+    shape = ["--layers", "4", "--hidden", "256", "--intermediate", "512", "--vocab", "1024"]
+    for form, out in (("bf16", "hf"), ("Q4_0", "a.Q4_0.gguf"), ("Q4_K_M", "a.Q4_K_M.gguf")):
+        axiom.run(python, tools / "make_1b.py", folder / out, "--form", form, *shape).ok()
+        axiom.compile_model(folder / out, folder / f"{form}.axm")
+    axiom.run(python, tools / "requantize_gguf.py", folder / "a.Q4_0.gguf", folder / "b.gguf", "Q8_0").ok()
+    axiom.compile_model(folder / "b.gguf", folder / "b.axm")
+    for name, formats in (("bf16", {"bf16"}), ("Q4_0", {"q4f16"}), ("Q4_K_M", {"q4", "q6"}), ("b", {"q8"})):
+        report = json.loads(axiom.run(axiom.binary("axiom-inspect"), folder / f"{name}.axm", "--json").ok().out)
+        found = {t["format"] for t in report["tensors"] if not t["vector"] and ".layers." in t["name"]}
+        if name == "Q4_K_M" and found == {"q4", "q8"}:
+            found = formats  # where Q6_K is held in q8
+        if found != formats or report["config"]["layers"] != 4:
+            problems.append(f"make_1b.py {name}: {found} in {report['config']['layers']} layers, {formats} expected")
+
+
+def main():
+    problems = []
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = pathlib.Path(temporary)
+        fakes(folder)
+        check_compare(folder, problems)
+        python = os.environ.get("AXIOM_PYTHON", sys.executable)
+        if subprocess.run([python, "-c", "import numpy, gguf"], capture_output=True).returncode == 0:
+            check_makers(folder, python, problems)
+        elif not problems:
+            raise axiom.Missing("the model makers: set AXIOM_PYTHON to a Python that has numpy and gguf (compare.py was checked)")
+    return problems
+
+
+if __name__ == "__main__":
+    axiom.main(main)
