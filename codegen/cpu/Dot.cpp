@@ -17,7 +17,7 @@ public:
   /// The chain results per token; `weights` is the segment of the first stripe.
   SmallVector<Value> emit(Value weights) {
     SmallVector<Value> zero(shape.tokens, e.floatOf(ops.f, 0.0f));
-    if (shape.format == AXM_FORMAT_Q4)
+    if (shape.format == AXM_FORMAT_Q4 || shape.format == AXM_FORMAT_Q6)
       return runs(weights, zero);
     int64_t bytes = shape.format == AXM_FORMAT_Q8 ? 272 : 160;
     return e.loop(e.i64c(0), a.groups, 1, zero, [&](Value g, ValueRange carried) {
@@ -39,8 +39,10 @@ private:
   const DotShape &shape;
   const DotArgs &a;
 
-  /// q4: runs of up to 8 groups behind one pair {d, dm}; the first run may be shorter.
+  /// q4, q6: runs of up to 8 groups behind their f16 {d, dm} or {d}; the first run may be shorter.
   SmallVector<Value> runs(Value weights, ArrayRef<Value> zero) {
+    bool six = shape.format == AXM_FORMAT_Q6;
+    int64_t head = six ? 16 : 32, bytes = six ? 208 : 144;
     Value count = e.udiv(e.add(e.sub(a.groups, a.firstRun), e.i64c(7)), e.i64c(8));
     SmallVector<Value> inits = {weights, e.i64c(0)};
     inits.append(zero.begin(), zero.end());
@@ -49,19 +51,23 @@ private:
           Value at = carried[0], done = carried[1];
           Value first = e.cmp(arith::CmpIPredicate::eq, run, e.i64c(0));
           Value length = e.select(first, a.firstRun, e.umin(e.sub(a.groups, done), e.i64c(8)));
-          Value d = ops.halves(at), dm = ops.halves(e.at(at, 16));
-          at = e.at(at, 32);
+          Value d = ops.halves(at), dm = six ? Value() : ops.halves(e.at(at, 16));
+          at = e.at(at, head);
           SmallVector<Value> acc =
               e.loop(e.i64c(0), length, 1, carried.drop_front(2), [&](Value g, ValueRange inner) {
                 SmallVector<Value> sums(inner);
-                Value block = e.at(at, e.mul(g, e.i64c(144)));
-                prefetch(block, 144);
-                Value scale = e.fmul(d, ops.small(block)),
-                      min = e.fmul(dm, ops.small(e.at(block, 8)));
-                group(e.add(done, g), scale, min, ops.nibbles(e.at(block, 16)), sums);
+                Value block = e.at(at, e.mul(g, e.i64c(bytes))), k = e.add(done, g);
+                prefetch(block, bytes);
+                if (six) {
+                  group(k, d, Value(), ops.sixBits(block), sums);
+                  return sums;
+                }
+                Value scale = e.fmul(d, ops.small(block));
+                Value min = e.fmul(dm, ops.small(e.at(block, 8)));
+                group(k, scale, min, ops.nibbles(e.at(block, 16)), sums);
                 return sums;
               });
-          SmallVector<Value> next = {e.at(at, e.mul(length, e.i64c(144))), e.add(done, length)};
+          SmallVector<Value> next = {e.at(at, e.mul(length, e.i64c(bytes))), e.add(done, length)};
           next.append(acc);
           return next;
         });
@@ -75,8 +81,10 @@ private:
     for (int64_t t = 0; t < shape.tokens; ++t) {
       int64_t offset = t * shape.actStride;
       Value at = e.at(acts, offset), pair = e.at(pairs, offset);
-      Value dot = shape.format == AXM_FORMAT_Q8 ? ops.signedDot(weights, at, e.at(sums, offset))
-                                                : ops.nibbleDot(weights, at);
+      Value sum = e.at(sums, offset);
+      Value dot = shape.format == AXM_FORMAT_Q8   ? ops.signedDot(weights, at, sum)
+                  : shape.format == AXM_FORMAT_Q6 ? ops.sixBitDot(weights, at, sum)
+                                                  : ops.nibbleDot(weights, at);
       acc[t] = e.fma(dot, e.fmul(wscale, e.loadSplat(ops.f, pair)), acc[t]);
       if (wmin)
         acc[t] = e.fma(wmin, e.loadSplat(ops.f, e.at(pair, 4)), acc[t]);
@@ -113,7 +121,7 @@ void emitQuantizedDot(Emit &e, const DotShape &shape, const DotArgs &a) {
 }
 
 static std::string dotName(const DotShape &shape) {
-  static const char *const names[] = {"f32", "f16", "bf16", "q8", "q4f16", "q4"};
+  static const char *const names[] = {"f32", "f16", "bf16", "q8", "q4f16", "q4", "q6"};
   return std::string("dot.") + names[shape.format] + "." + std::to_string(shape.tokens) + ".s" +
          std::to_string(shape.stripeBytes) + ".a" + std::to_string(shape.actStride);
 }

@@ -136,4 +136,55 @@ Value DotOps::signedDot(ArrayRef<Value> weights, Value acts, Value sums) {
   return e.sitofp(sum, f);
 }
 
+Value DotOps::pairOf(Value low, Value high) {
+  Value pair = e.or_(e.and_(low, e.intOf(i, 0xffff)), e.shl(high, 16));
+  return e.bitcast(pair, e.vec(16 * stripes, e.i16));
+}
+
+SmallVector<Value> DotOps::sixBits(Value at) {
+  Type words = e.vec(16 * stripes, e.i16);
+  SmallVector<Value> weights = nibbles(e.at(at, 16));
+  for (int64_t part = 0; part < 2; ++part) {
+    Value raw = e.bitcast(loadEach(32, e.i8, e.at(at, 144 + 32 * part)), words);
+    for (int64_t m = 0; m < 4; ++m) {
+      Value moved = m < 2 ? e.shl(raw, 4 - 2 * m) : m == 2 ? raw : e.lshr(raw, 2);
+      Value high = e.and_(e.bitcast(moved, bytes), e.intOf(bytes, 0x30));
+      Value &code = weights[4 * part + m];
+      code = e.or_(code, high);
+    }
+  }
+  Value scale[2], offset[2];
+  for (int64_t part = 0; part < 2; ++part) {
+    scale[part] = e.sext(loadEach(8, e.i8, e.at(at, 8 * part)), i);
+    offset[part] = e.mul(scale[part], e.intOf(i, -32));
+  }
+  for (Value s : scale)
+    weights.push_back(vnni() ? s : pairOf(s, s));
+  weights.push_back(pairOf(offset[0], offset[1]));
+  return weights;
+}
+
+Value DotOps::sixBitDot(ArrayRef<Value> weights, Value acts, Value sums) {
+  // s (code - 32) a = s code a - 32 s a: the second part comes from the sums of the activations.
+  Value total = maddwd(splatBytes(sums, e.vec(16 * stripes, e.i16)), weights[10]);
+  for (int64_t part = 0; part < 2; ++part) {
+    Value dot;
+    for (int64_t m = 0; m < 4; m += 2) {
+      Value low = splatBytes(e.at(acts, 16 * part + 4 * m), bytes);
+      Value high = splatBytes(e.at(acts, 16 * part + 4 * m + 4), bytes);
+      ArrayRef<Value> w = weights.slice(4 * part + m, 2);
+      if (vnni()) {
+        dot = dpbusd(dpbusd(dot ? dot : e.intOf(i, 0), w[0], low), w[1], high);
+        continue;
+      }
+      // Two products of u6 x s8 pairs fit an int16.
+      Value pairs = e.add(maddubs(w[0], low), maddubs(w[1], high));
+      total = e.add(total, maddwd(pairs, weights[8 + part]));
+    }
+    if (vnni())
+      total = e.add(total, e.mul(dot, weights[8 + part]));
+  }
+  return e.sitofp(total, f);
+}
+
 } // namespace axiom::codegen

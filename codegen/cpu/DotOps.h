@@ -36,10 +36,17 @@ public:
   llvm::SmallVector<Value> signedBytes(Value at);
   Value signedDot(llvm::ArrayRef<Value> weights, Value acts, Value sums);
 
+  /// The registers to keep for one group of 6-bit codes (8 of codes, then what its two scales
+  /// become), and their dot: s0 * dot0 + s1 * dot1 of docs/numerics.md, as f32.
+  llvm::SmallVector<Value> sixBits(Value at);
+  Value sixBitDot(llvm::ArrayRef<Value> weights, Value acts, Value sums);
+
 private:
   bool vnni() const { return e.level.dot == DotKind::Vnni; }
   /// 4 bytes repeated over all rows.
   Value splatBytes(Value address, Type to);
+  /// {low, high} as the two int16 of each 32-bit lane.
+  Value pairOf(Value low, Value high);
   Value maddubs(Value u, Value s);
   Value maddwd(Value a, Value b);
   Value dpbusd(Value acc, Value u, Value s);

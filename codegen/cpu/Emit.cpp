@@ -40,6 +40,7 @@ Value Emit::mul(Value a, Value c) { return arith::MulIOp::create(b, loc, a, c); 
 Value Emit::udiv(Value a, Value c) { return arith::DivUIOp::create(b, loc, a, c); }
 Value Emit::urem(Value a, Value c) { return arith::RemUIOp::create(b, loc, a, c); }
 Value Emit::and_(Value a, Value c) { return arith::AndIOp::create(b, loc, a, c); }
+Value Emit::or_(Value a, Value c) { return arith::OrIOp::create(b, loc, a, c); }
 Value Emit::shl(Value a, int64_t bits) {
   return arith::ShLIOp::create(b, loc, a, intOf(a.getType(), bits));
 }

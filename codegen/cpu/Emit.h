@@ -51,6 +51,7 @@ public:
   Value udiv(Value a, Value b_);
   Value urem(Value a, Value b_);
   Value and_(Value a, Value b_);
+  Value or_(Value a, Value b_);
   Value shl(Value a, int64_t bits);
   Value lshr(Value a, int64_t bits);
   Value ashr(Value a, int64_t bits);

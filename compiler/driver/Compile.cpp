@@ -109,13 +109,6 @@ Status Compilation::run() {
 }
 
 Status Compilation::generateCode() {
-  for (const plan::KernelSpec &kernel : plan_.kernels)
-    for (const plan::LinearRange &range : kernel.ranges)
-      if (kernel.kind == plan::KernelKind::Linear && range.format == AXM_FORMAT_Q6)
-        return Status(Code::Unsupported,
-                      format("kernel '%s' multiplies by q6 weights, for which this build has no "
-                             "code yet; store them in q8 or q4",
-                             kernel.name.c_str()));
   bool keepText = options_.emit != Emit::Artifact || !options_.dumpIrDir.empty();
   for (const std::string &target : targets_) {
     progress_.stage("codegen", target);

@@ -10,11 +10,11 @@
 
 namespace axiom::test {
 
-const AxmFormat allFormats[6] = {AXM_FORMAT_F32, AXM_FORMAT_F16,   AXM_FORMAT_BF16,
-                                 AXM_FORMAT_Q8,  AXM_FORMAT_Q4F16, AXM_FORMAT_Q4};
+const AxmFormat allFormats[7] = {AXM_FORMAT_F32,   AXM_FORMAT_F16, AXM_FORMAT_BF16, AXM_FORMAT_Q8,
+                                 AXM_FORMAT_Q4F16, AXM_FORMAT_Q4,  AXM_FORMAT_Q6};
 
 const char *formatName(AxmFormat format) {
-  static const char *const names[] = {"f32", "f16", "bf16", "q8", "q4f16", "q4"};
+  static const char *const names[] = {"f32", "f16", "bf16", "q8", "q4f16", "q4", "q6"};
   return names[format];
 }
 
@@ -109,7 +109,9 @@ public:
     if (plan::isQuantized(range.format)) {
       logical.q.resize(rows * padded);
       logical.wscale.resize(rows * groups);
-      if (range.format != AXM_FORMAT_Q8)
+      if (six())
+        logical.sub.resize(rows * groups * 2);
+      else if (range.format != AXM_FORMAT_Q8)
         logical.wmin.resize(rows * groups);
     } else {
       logical.values.resize(rows * padded);
@@ -134,6 +136,7 @@ private:
   std::mt19937 &rng;
   const float *given;
 
+  bool six() const { return range.format == AXM_FORMAT_Q6; }
   /// The logical row of a packed row, or -1 for padding.
   int64_t logicalRow(uint32_t packedRow) const {
     uint32_t perHead = range.rows / range.heads, paddedHead = plan::padTo(perHead, range.rowAlign);
@@ -153,8 +156,12 @@ private:
       return floats(stripe, from, until);
     float d[8], dm[8];
     for (uint32_t g = from / 32; g < until / 32; ++g) {
-      if (range.format == AXM_FORMAT_Q4 && (g == from / 32 || g % 8 == 0))
-        halves(stripe, d, 0.02f, 1.0f), halves(stripe, dm, 0.02f, 0.0f);
+      bool runs = range.format == AXM_FORMAT_Q4 || six();
+      if (runs && (g == from / 32 || g % 8 == 0)) {
+        halves(stripe, d, 0.02f, 1.0f);
+        if (!six())
+          halves(stripe, dm, 0.02f, 0.0f);
+      }
       scales(stripe, g, d, dm);
       quants(stripe, g);
     }
@@ -171,6 +178,8 @@ private:
 
   void scales(uint32_t stripe, uint32_t g, const float *d, const float *dm) {
     float scale[8], min[8] = {};
+    if (six())
+      return subScales(stripe, g, d);
     if (range.format == AXM_FORMAT_Q4) {
       uint8_t small[16];
       for (uint32_t i = 0; i < 16; ++i)
@@ -194,10 +203,23 @@ private:
       }
   }
 
+  void subScales(uint32_t stripe, uint32_t g, const float *d) {
+    for (uint32_t half = 0; half < 2; ++half)
+      for (uint32_t r = 0; r < 8; ++r) {
+        int s = fill == Fill::Extreme ? -128 : fill == Fill::Steps ? 1 : int(rng() % 256) - 128;
+        out.push_back(static_cast<uint8_t>(s));
+        int64_t row = logicalRow(stripe * 8 + r);
+        if (row < 0)
+          continue;
+        logical.sub[(row * (padded / 32) + g) * 2 + half] = static_cast<int8_t>(s);
+        logical.wscale[row * (padded / 32) + g] = d[r];
+      }
+  }
+
   void quants(uint32_t stripe, uint32_t g) {
     bool wide = range.format == AXM_FORMAT_Q8;
     size_t at = out.size();
-    out.resize(at + (wide ? 256 : 128), 0);
+    out.resize(at + (wide ? 256 : six() ? 192 : 128), 0);
     for (uint32_t r = 0; r < 8; ++r) {
       int64_t row = logicalRow(stripe * 8 + r);
       for (uint32_t i = 0; row >= 0 && i < 32 && g * 32 + i < inner; ++i) {
@@ -206,7 +228,14 @@ private:
           q = wide ? (rng() % 8 ? -128 : 127) : 15;
         else if (fill == Fill::Steps)
           q = 1 + static_cast<int>(i % 8);
+        if (six() && fill != Fill::Steps)
+          q = fill == Fill::Extreme ? (rng() % 8 ? -32 : 31) : static_cast<int>(rng() % 64) - 32;
         logical.q[row * padded + g * 32 + i] = static_cast<int8_t>(q);
+        if (six()) {
+          uint32_t code = static_cast<uint32_t>(q + 32), high = code >> 4 << i % 16 / 4 * 2;
+          out[at + 128 + 32 * (i / 16) + 4 * r + i % 4] |= static_cast<uint8_t>(high);
+          q = static_cast<int>(code % 16);
+        }
         if (wide)
           out[at + 32 * (i / 4) + 4 * r + i % 4] = static_cast<uint8_t>(q);
         else

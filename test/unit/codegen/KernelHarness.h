@@ -83,7 +83,7 @@ std::vector<float> oracleLinear(const std::vector<float> &x, uint32_t rows, cons
 /// Bit equality; NaNs are equal to each other.
 bool sameBits(float a, float b);
 
-extern const AxmFormat allFormats[6];
+extern const AxmFormat allFormats[7];
 const char *formatName(AxmFormat format);
 
 } // namespace axiom::test

@@ -40,7 +40,7 @@ TEST_P(Levels, NativeEqualsTheInterpreter) {
 }
 
 TEST_P(Levels, PlainArithmeticEqualsTheInterpreter) {
-  for (AxmFormat format : {AXM_FORMAT_Q8, AXM_FORMAT_Q4F16, AXM_FORMAT_Q4})
+  for (AxmFormat format : {AXM_FORMAT_Q8, AXM_FORMAT_Q4F16, AXM_FORMAT_Q4, AXM_FORMAT_Q6})
     EXPECT_EQ(checkFormat(format, GetParam() + "+plain"), "");
 }
 
