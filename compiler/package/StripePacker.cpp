@@ -151,7 +151,7 @@ void StripePacker::quantize(const float *rows, const int64_t *rowIds, QuantStrip
     return;
   QuantStripe searched;
   searched.resize(format, static_cast<uint32_t>(stripe.groups.size()));
-  quantizeStripe(format, rows, weight_->cols, nullptr, searched);
+  quantizeStripe(format, rows, weight_->cols, QuantGuide(), searched);
   for (uint32_t r = 0; r < kStripe; ++r) {
     if (copied[r])
       continue;

@@ -15,7 +15,7 @@ double squaredError(AxmFormat format, const std::vector<float> &rows, uint32_t c
   uint32_t padded = (cols + 31) / 32 * 32;
   QuantStripe stripe;
   stripe.resize(format, padded / 32);
-  quantizeStripe(format, rows.data(), cols, importance, stripe);
+  quantizeStripe(format, rows.data(), cols, {importance, nullptr}, stripe);
   double sum = 0;
   for (uint32_t g = 0; g < padded / 32; ++g) {
     float decoded[kGroup][kStripe];
@@ -78,8 +78,8 @@ TEST(RowQuantizer, ARowDoesNotDependOnItsNeighbours) {
     QuantStripe a, b;
     a.resize(format, kCols / 32);
     b.resize(format, kCols / 32);
-    quantizeStripe(format, rows.data(), kCols, nullptr, a);
-    quantizeStripe(format, others.data(), kCols, nullptr, b);
+    quantizeStripe(format, rows.data(), kCols, QuantGuide(), a);
+    quantizeStripe(format, others.data(), kCols, QuantGuide(), b);
     for (uint32_t g = 0; g < kCols / 32; ++g) {
       EXPECT_EQ(a.groups[g].scale[5], b.groups[g].scale[2]);
       EXPECT_EQ(a.groups[g].min[5], b.groups[g].min[2]);
