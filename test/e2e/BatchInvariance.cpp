@@ -1,10 +1,11 @@
-// The same bits whatever the batch: BatchInvariance MODEL.axm [mixes] [seed]
+// The same bits whatever the batch: BatchInvariance MODEL.axm [mixes] [seed] [isa]
 //
-// Random mixes of requests (1 to 16 at once, random chunk sizes, 1 to 4 threads, much or little KV
-// memory so that some are preempted). Each row of logits that a request sees, and each token that
-// it gets, must equal bit for bit what the same request sees alone on one thread. Prints and
-// asserts how many steps held several sequences, how many prompts were split and how many sequences
-// preempted.
+// Random mixes of requests (1 to 16 at once, in every eighth mix up to 64, random chunk sizes, 1 to
+// 8 threads, much or little KV memory so that some are preempted), with the code of ISA level `isa`
+// if one is named; requests alone always run the code that is chosen without it. Each row of logits
+// that a request sees, and each token that it gets, must equal bit for bit what the same request
+// sees alone on one thread. Prints and asserts how many steps held several sequences, how many
+// prompts were split and how many sequences preempted.
 #include "runtime/base/Sha256.h"
 #include "runtime/include/axiom/axiom.hpp"
 
@@ -77,7 +78,7 @@ void finish(axiom::Engine &engine, uint64_t id, Seen &seen) {
 
 int main(int argc, char **argv) {
   if (argc < 2) {
-    std::printf("usage: BatchInvariance MODEL.axm [mixes] [seed]\n");
+    std::printf("usage: BatchInvariance MODEL.axm [mixes] [seed] [isa]\n");
     return 2;
   }
   uint32_t mixes = argc > 2 ? static_cast<uint32_t>(std::atoi(argv[2])) : 500;
@@ -85,6 +86,11 @@ int main(int argc, char **argv) {
   auto model = axiom::Model::open(argv[1]);
   if (!model)
     die(model.error().message);
+  axiom::LoadOptions load;
+  load.isa = argc > 4 ? argv[4] : "";
+  auto variant = axiom::Model::open(argv[1], load);
+  if (!variant)
+    die(variant.error().message);
   uint32_t vocab = model->info().vocab, context = std::min(model->info().max_context, 300u);
   std::mt19937 random(seed);
   auto upTo = [&](uint32_t n) { return static_cast<uint32_t>(random() % n); };
@@ -117,18 +123,19 @@ int main(int argc, char **argv) {
   uint64_t steps = 0, mixed = 0, split = 0, preempted = 0, compared = 0;
   for (uint32_t mix = 0; mix < mixes; ++mix) {
     axiom::EngineOptions options;
-    options.threads = 1 + upTo(4);
+    uint32_t most = mix % 8 == 7 ? 64 : 16;
+    options.threads = 1 + upTo(mix % 4 == 3 ? 8 : 4);
     options.oversubscribe = true;
-    options.maxSequences = 1 + upTo(16);
+    options.maxSequences = 1 + upTo(most);
     options.maxRows = options.maxSequences + upTo(16);
     options.maxBatchedTokens = options.maxRows + upTo(upTo(2) ? 24 : 200);
     // Often too little for all: the youngest are preempted and recomputed.
     options.kvPositions = context + (upTo(4) ? upTo(192) : 64ull * 80);
     options.manual = true;
-    auto engine = axiom::Engine::create(*model, options);
+    auto engine = axiom::Engine::create(*variant, options);
     if (!engine)
       die(engine.error().message);
-    uint32_t count = 1 + upTo(16);
+    uint32_t count = 1 + upTo(most);
     std::vector<size_t> which;
     std::vector<uint64_t> ids;
     std::vector<Seen> seen(count);
@@ -151,12 +158,13 @@ int main(int argc, char **argv) {
     split += stats.split_prompts;
     preempted += stats.preemptions;
   }
-  std::printf("%u mixes: %llu rows of logits bit-equal; %llu steps, %llu with several sequences, "
-              "%llu prompts "
-              "split, %llu sequences preempted\n",
-              mixes, static_cast<unsigned long long>(compared),
-              static_cast<unsigned long long>(steps), static_cast<unsigned long long>(mixed),
-              static_cast<unsigned long long>(split), static_cast<unsigned long long>(preempted));
+  std::printf(
+      "%s: %u mixes: %llu rows of logits bit-equal; %llu steps, %llu with several sequences, "
+      "%llu prompts "
+      "split, %llu sequences preempted\n",
+      variant->info().target, mixes, static_cast<unsigned long long>(compared),
+      static_cast<unsigned long long>(steps), static_cast<unsigned long long>(mixed),
+      static_cast<unsigned long long>(split), static_cast<unsigned long long>(preempted));
   if (mixed < mixes || split < mixes / 4 || preempted < mixes / 10)
     die("too few mixed steps, split prompts or preemptions: the test shows nothing");
   return 0;
