@@ -6,6 +6,7 @@
 // report it. All places of all functions are in question (Faults.h). Where no input can show a
 // fault, a rule says why (HarmlessFaults.cpp). What this does not plant: faults in addresses and
 // counts, which are crashes, and more than one at a time.
+#include "runtime/artifact/IsaLevel.h"
 #include "test/unit/codegen/Faults.h"
 #include "test/unit/codegen/KernelCases.h"
 
@@ -25,17 +26,18 @@
 #include <unistd.h>
 
 namespace axiom::test {
+
+void PrintTo(Fault fault, std::ostream *out) { *out << faultName(fault); }
+
 namespace {
 
 /// A case for every path through the emitters. One more shape of heads, with a window of a single
 /// position, is left to the kernel tests: its softmax is exp(0) = 1 and nearly nothing can be
 /// wrong.
-std::vector<KernelCase> allCases() {
+std::vector<KernelCase> firstLevelCases() {
   std::vector<KernelCase> cases;
   cases.push_back(chosenLogitsCase());
   for (AxmFormat format : allFormats) {
-    cases.push_back(
-        plainCase(format, {{40, 40}, {640, 40, {288, 416}}, {771, 16, {64, 192, 288, 416, 704}}}));
     cases.push_back(headCase(format, {{160, 131}, {64, 2100, {32}}}));
     for (bool quantizeOut : {false, true})
       cases.push_back(swiGluCase(format, quantizeOut, {{160, 100}}));
@@ -54,9 +56,33 @@ std::string kindOf(const plan::KernelSpec &spec) {
                                                : kinds[static_cast<int>(spec.kind)];
 }
 
+/// The linears, which each instruction-set level emits in its own way, for the first and the last;
+/// the levels between share the lines of these. The rest for the first. A level whose instructions
+/// this CPU lacks takes plain arithmetic for them.
+struct LeveledCase {
+  std::string level;
+  KernelCase kernels;
+};
+
+std::vector<LeveledCase> allCases() {
+  std::vector<LeveledCase> all;
+  const std::vector<Shape> shapes = {
+      {40, 40}, {640, 40, {288, 416}}, {771, 16, {64, 192, 288, 416, 704}}};
+  const std::vector<std::string> levels = codegen::cpuLevels();
+  for (const std::string &name : {levels.front(), levels.back()}) {
+    bool first = all.empty(), runs = (findIsaLevel(name)->features & ~cpuFeatures()) == 0;
+    for (AxmFormat format : allFormats)
+      all.push_back({runs ? name : name + "+plain", plainCase(format, shapes)});
+    if (first)
+      for (KernelCase &each : firstLevelCases())
+        all.push_back({name, std::move(each)});
+  }
+  return all;
+}
+
 /// One function of one kernel's module.
 struct Site {
-  const KernelCase *owner;
+  const LeveledCase *owner;
   size_t kernel;
   std::string function;
 };
@@ -105,15 +131,18 @@ std::string fingerprint(mlir::func::FuncOp function) {
 
 class Targets {
 public:
-  explicit Targets(const std::vector<KernelCase> &cases) {
-    for (const KernelCase &owner : cases)
-      for (size_t kernel = 0; kernel < owner.specs.size(); ++kernel)
-        KernelImage({owner.specs[kernel]}, [&](mlir::ModuleOp module) {
-          for (auto function : module.getOps<mlir::func::FuncOp>()) {
-            addFunction(function, {&owner, kernel, function.getName().str()});
-            makeEmpty(function); // nobody runs this image
-          }
-        });
+  explicit Targets(const std::vector<LeveledCase> &cases) {
+    for (const LeveledCase &owner : cases)
+      for (size_t kernel = 0; kernel < owner.kernels.specs.size(); ++kernel)
+        KernelImage(
+            {owner.kernels.specs[kernel]},
+            [&](mlir::ModuleOp module) {
+              for (auto function : module.getOps<mlir::func::FuncOp>()) {
+                addFunction(function, {&owner, kernel, function.getName().str()});
+                makeEmpty(function); // nobody runs this image
+              }
+            },
+            owner.level);
   }
 
   std::vector<Target> list;
@@ -153,14 +182,15 @@ struct Answer {
 Answer check(const Target &target, const std::vector<Site> &sites) {
   Answer answer;
   for (const Site &site : sites) {
-    answer.said = site.owner->check(
+    answer.said = site.owner->kernels.check(
         [&](mlir::ModuleOp module) {
           auto function = module.lookupSymbol<mlir::func::FuncOp>(site.function);
           Place place = placesOf(function, target.fault)[target.index];
-          answer.where = site.owner->name + ", " + describe(place);
+          answer.where =
+              site.owner->level + ", " + site.owner->kernels.name + ", " + describe(place);
           plant(place);
         },
-        site.kernel);
+        site.kernel, site.owner->level);
     if (!answer.said.empty())
       break;
   }
@@ -175,6 +205,7 @@ void inProcesses(size_t count, const std::function<std::string(size_t)> &what) {
   std::vector<pid_t> children;
   for (unsigned p = 0; p < processes; ++p) {
     results.push_back(std::tmpfile());
+    std::fflush(stdout);
     children.push_back(fork());
     if (children.back() != 0)
       continue;
@@ -197,18 +228,19 @@ void inProcesses(size_t count, const std::function<std::string(size_t)> &what) {
 }
 
 TEST(KernelFaults, TwentySeededFaultsAreReported) {
-  std::vector<KernelCase> cases = allCases();
+  std::vector<LeveledCase> cases = allCases();
   Targets targets(cases);
   std::map<Fault, std::map<std::string, std::vector<const Target *>>> byKind;
   std::map<std::string, int> met; // how many faults of this kind of kernel
   for (const Target &target : targets.list)
     if (!target.sites.empty()) {
       const Site &site = target.sites.front();
-      std::string kind = kindOf(site.owner->specs[site.kernel]);
+      std::string kind = kindOf(site.owner->kernels.specs[site.kernel]);
       byKind[target.fault][kind].push_back(&target);
       met[kind] = 0;
     }
   std::mt19937 rng(20);
+  int reported = 0;
   for (uint32_t i = 0; i < 20; ++i) {
     // 4 each of the first three, 2 each of the others; of the kernels, the kind least met.
     Fault fault = allFaults[i < 12 ? i % 3 : 3 + i % 4];
@@ -221,19 +253,28 @@ TEST(KernelFaults, TwentySeededFaultsAreReported) {
     const Target &target = *there[rng() % there.size()];
     Answer answer = check(target, target.sites);
     EXPECT_NE(answer.said, "") << "not reported: " << answer.where;
+    reported += !answer.said.empty();
     std::printf("%s, %s\n    reported: %s\n", kind.c_str(), answer.where.c_str(),
                 answer.said.c_str());
   }
+  std::printf("%d of 20 faults reported\n", reported);
   EXPECT_EQ(met.size(), 8u);
   for (const auto &[kind, count] : met)
     EXPECT_GT(count, 0) << kind;
 }
 
+/// One place in how many is tried. All kinds, with all places, take half an hour.
+size_t stepOver(size_t places) {
+  const char *faults = std::getenv("AXIOM_TEST_FAULTS");
+  if (faults && std::string(faults) == "all")
+    return 1;
+  return std::getenv("AXIOM_TEST_LONG") ? places / 1500 + 1 : 199;
+}
+
 class EveryFault : public testing::TestWithParam<Fault> {};
 
 TEST_P(EveryFault, IsReportedOrHarmless) {
-  const size_t step = std::getenv("AXIOM_TEST_LONG") ? 1 : 199; // all of them take minutes
-  std::vector<KernelCase> cases = allCases();
+  std::vector<LeveledCase> cases = allCases();
   Targets targets(cases);
   std::vector<const Target *> faults;
   std::map<std::string, int> rules;
@@ -243,7 +284,8 @@ TEST_P(EveryFault, IsReportedOrHarmless) {
       if (target.sites.empty())
         ++rules[target.rule];
     }
-  std::printf("%zu places\n", faults.size());
+  const size_t step = stepOver(faults.size());
+  std::printf("%zu places, one in %zu\n", faults.size(), step);
   for (const auto &[rule, count] : rules)
     std::printf("  %d of them harmless: %s\n", count, rule.c_str());
   inProcesses((faults.size() + step - 1) / step, [&](size_t i) -> std::string {

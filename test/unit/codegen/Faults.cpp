@@ -24,6 +24,7 @@ std::string describe(const Place &place) {
   stream << faultName(place.fault) << " (" << place.variant << ") in "
          << place.op->getParentOfType<func::FuncOp>().getName() << ": ";
   place.op->print(stream, OpPrintingFlags().skipRegions());
+  text.resize(std::min<size_t>(text.size(), 300)); // a loop that carries 64 sums is long
   return text;
 }
 
