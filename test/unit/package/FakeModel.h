@@ -38,11 +38,12 @@ public:
     std::mt19937 random(seed);
     for (uint8_t &byte : bytes)
       byte = static_cast<uint8_t>(random());
-    // Exponent bits of the f16 fields at the start of a block: 2^-6 to 2^-3 in magnitude.
-    uint32_t halves = type == SourceType::Q8_0 || type == SourceType::Q4_0 ? 1 : 2;
+    // Exponent bits of the f16 fields, most at the start of a block: 2^-6 to 2^-3 in magnitude.
+    bool one = type == SourceType::Q8_0 || type == SourceType::Q4_0 || type == SourceType::Q6_K;
+    uint32_t halves = one ? 1 : 2, first = type == SourceType::Q6_K ? 208 : 0;
     for (size_t block = 0; block < bytes.size(); block += shape.bytes)
       for (uint32_t h = 0; h < halves; ++h) {
-        uint8_t &high = bytes[block + 2 * h + 1];
+        uint8_t &high = bytes[block + first + 2 * h + 1];
         high = static_cast<uint8_t>((high & 0x83) | (9 + random() % 4) << 2);
       }
     add(name, type, rows, cols, std::move(bytes));
