@@ -60,9 +60,12 @@ def build_peer(folder):
     print(f"{archive.name}: tools in {folder}")
 
 
-def command(words):
+WRAP = []  # goes in front of each command
+
+
+def command(words, wrapped=True):
     """Output, wall seconds and peak resident bytes of a command that must succeed."""
-    words = [str(w) for w in words]
+    words = [*(WRAP if wrapped else []), *(str(w) for w in words)]
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         start = time.monotonic()
         child = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=out, stderr=err)
@@ -131,7 +134,7 @@ class Axiom:
         if row == "start":
             words = [self.args.axiom_run, "generate", self.args.axm, "--prompt", START_PROMPT, "--max-tokens", 1, "--temperature", 0,
                      "-t", self.args.threads]
-            _, seconds, peak = command(words)
+            _, seconds, peak = command(words, wrapped=False)
             return {"rate": 1 / seconds, "peak": peak}
         options, wanted = self.options(row)
         return {"rate": self.bench(*options, **wanted)["avg_ts"]}
@@ -149,9 +152,9 @@ class Peer:
         self.name = f"{engine} {gguf_label(gguf)}"
         self.extra = (args.peer_args if engine == "llama.cpp" else args.ik_args).split()
 
-    def bench(self, *options, extra=()):
+    def bench(self, *options, wrapped=True):
         return command([self.folder / "llama-bench", "-m", self.gguf, "-t", self.args.threads, "-r", 1, "-o", "json", *options,
-                        *self.extra, *extra])
+                        *self.extra], wrapped)
 
     def deep(self):
         args = self.args
@@ -165,7 +168,8 @@ class Peer:
     def measure(self, row):
         args = self.args
         if row == "start":
-            _, seconds, peak = self.bench("-p", 5, "-n", 0, extra=("--no-warmup",) if self.engine == "llama.cpp" else ("-w", 0))
+            cold = ("--no-warmup",) if self.engine == "llama.cpp" else ("-w", 0)
+            _, seconds, peak = self.bench("-p", 5, "-n", 0, *cold, wrapped=False)
             return {"rate": 1 / seconds, "peak": peak}
         if row == "deep":
             return {"rate": self.deep()}
@@ -326,6 +330,7 @@ def arguments():
     for name, value in (("prompt", 512), ("generate", 128), ("batch-prompt", 128), ("context", 8192), ("depth", 8064),
                         ("deep-generate", 32)):
         parser.add_argument(f"--{name}", type=int, default=value)
+    parser.add_argument("--wrap", default="", help="a command in front of each measurement but start, for example 'numactl -C 0,1'")
     parser.add_argument("--json", type=path)
     parser.add_argument("--require", default="")
     args = parser.parse_args()
@@ -337,6 +342,7 @@ def arguments():
     if unknown := [r for r in args.rows if r not in ROWS]:
         parser.error(f"no such row: {', '.join(unknown)}; there are {', '.join(ROWS)}")
     args.axiom_run = args.axiom_run or args.axiom_bench.with_name("axiom-run")
+    WRAP[:] = args.wrap.split()
     args.required = {}
     for part in filter(None, args.require.split(",")):
         name, _, value = part.partition("=")

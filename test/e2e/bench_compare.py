@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """test/bench/compare.py on programs that print given speeds: medians, ratios to the fastest GGUF, spread, a second engine's other
-output, --require. test/tools' model makers: what they write compiles (with AXIOM_PYTHON, a Python that has numpy and gguf)."""
+output, --require; test/bench/history.py on given shares. test/tools' model makers: what they write compiles (with AXIOM_PYTHON, a Python that has numpy and gguf)."""
 import json
 import os
 import pathlib
@@ -84,6 +84,34 @@ def check_compare(folder, problems):
         problems.append(f"compare.py --rows nothing: exit {run.status}: {run.err}")
 
 
+def check_history(folder, problems):
+    """Shares fall, machines differ, nothing to compare with."""
+    script, history, result = axiom.ROOT / "test/bench/history.py", folder / "history.json", folder / "result.json"
+
+    def write(share, ratio, cores="7"):
+        limits = {"stream_share": share, "maddubs_share": share / 2, "linear_phases_maddubs_share": share / 2, "bytes_per_step": 1e6}
+        machine = {"architecture": "x86_64", "cpu": "a cpu", "family": "25", "model": cores, "cores": 2, "features": ["avx2"]}
+        row = {"axiom": 100.0, "ratio": ratio, "limits": limits}
+        result.write_text(json.dumps({"machine": machine, "threads": 2, "engines": ["axiom", "llama.cpp Q4_1"], "rounds": [1],
+                                      "measures": {"prefill": row, "decode": row}}))
+
+    def call(*words):
+        return axiom.run(sys.executable, script, "--history", history, *words)
+
+    write(0.8, 2.0)
+    if (first := call("check", result)).status != 77:
+        problems.append(f"history.py check without a history: exit {first.status}: {first.out}")
+    call("add", result, "--note", "the first").ok()
+    for share, ratio, cores, status in ((0.8, 2.0, "7", 0), (0.75, 1.8, "7", 0), (0.6, 2.0, "7", 1), (0.8, 1.5, "7", 1), (0.9, 3, "7", 0),
+                                        (0.1, 0.1, "8", 77)):
+        write(share, ratio, cores)
+        got = call("check", result)
+        if got.status != status:
+            problems.append(f"history.py check with share {share}, ratio {ratio}, machine {cores}: exit {got.status}, {status} expected: {got.out}{got.err}")
+    if "the first" not in call("show").ok().out or "decode tokens_s 100, ratio 2, share 0.8" not in call("show").out:
+        problems.append(f"history.py show: {call('show').out}")
+
+
 def check_makers(folder, python, problems):
     """A small model in each form that make_1b.py knows, and requantized; all compile."""
     tools = axiom.ROOT / "test/tools"
@@ -108,6 +136,7 @@ def main():
         folder = pathlib.Path(temporary)
         fakes(folder)
         check_compare(folder, problems)
+        check_history(folder, problems)
         python = os.environ.get("AXIOM_PYTHON", sys.executable)
         if subprocess.run([python, "-c", "import numpy, gguf"], capture_output=True).returncode == 0:
             check_makers(folder, python, problems)
