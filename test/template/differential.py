@@ -145,6 +145,8 @@ def main():
         )
     for key, count in sorted(report.counts.items()):
         print(f"{key}: {count}")
+    print(f"{sum(report.counts.values())} renders, of these equal or refused by both: "
+          f"{sum(n for k, n in report.counts.items() if not k.isupper())}")
     return 1 if report.failed() else 0
 
 

@@ -171,7 +171,7 @@ def main():
         lines = [l for l in pathlib.Path(args.text).read_text().split("\n") if l.strip()]
     if args.mutations:
         return mutations(args, lines)
-    failures = 0
+    failures = done = kinds_done = 0
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
         jobs = []  # name, command that compiles, tokenizer.json
@@ -210,6 +210,10 @@ def main():
             print(f"{name}: {check.strings} strings, {check.comparisons} comparisons, "
                   f"{check.round_trips} round trips in the reference, {check.failures} differences", flush=True)
             failures += check.failures
+            done += check.strings
+            kinds_done += 1
+    if not args.write_golden:
+        print(f"{kinds_done} kinds, {done} strings, {failures} differences")
     return 1 if failures else 0
 
 
