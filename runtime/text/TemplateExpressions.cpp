@@ -367,12 +367,12 @@ Value TemplateInterpreter::evaluateSlice(const TemplateNode &node) {
     size_t count = offsets.size();
     offsets.push_back(text.size());
     SliceBounds bounds = sliceBounds(part[0], part[1], part[2], static_cast<int64_t>(count));
-    if (bounds.step == 1)
-      return bounds.start >= bounds.stop
-                 ? makeText("")
-                 : makeText(text.slice(offsets[static_cast<size_t>(bounds.start)],
-                                       offsets[static_cast<size_t>(bounds.stop)]));
+    if (bounds.step == 1 && bounds.start < bounds.stop)
+      return makeText(text.slice(offsets[static_cast<size_t>(bounds.start)],
+                                 offsets[static_cast<size_t>(bounds.stop)]));
     MarkedText out;
+    if (text.markup())
+      out.setMarkup();
     for (size_t i : sliceIndices(bounds))
       out.appendSlice(text, offsets[i], offsets[i + 1]);
     return makeText(std::move(out));

@@ -122,6 +122,12 @@ TEST(TemplateMarks, FollowTextExactly) {
       "/[p]/[q] [aXb<c]");
 }
 
+TEST(TemplateMarks, PartsOfMarkupAreMarkup) {
+  EXPECT_EQ(marksOf("{{ ('ab' | safe)[::-1] + '<' }};{{ ('ab' | safe)[2:] + '<' }};{{ 'ab'[2:] + "
+                    "'<' }}"),
+            "ba&lt;;&lt;;<");
+}
+
 TEST(TemplateMarks, ConversionsMarkTheWholeResult) {
   EXPECT_EQ(marksOf("{{ ('x' + u) | upper }};{{ u | escape }}"), "[XAXB<C];[aXb&lt;c]");
   EXPECT_EQ(marksOf("{{ ['t', u] | tojson }}{{ [u] }}{{ d }}"),
