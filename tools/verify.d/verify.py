@@ -71,8 +71,12 @@ class Line:
         if not (folder / "CTestTestfile.cmake").is_file():
             self.fail(what, f"{folder.name} is not built with tests (tools/test builds it)", required)
             return
-        result = axiom.run("ctest", "--test-dir", folder, "-R", pattern, "--verbose", "--timeout", "1500", limit=limit,
-                           env={"AXIOM_TEST_LONG": "1"})
+        env = {"AXIOM_TEST_LONG": "1"}
+        try:
+            env["AXIOM_TEST_GGUF"] = str(axiom.gguf())
+        except axiom.Missing:
+            pass  # tests that want the model skip and say so
+        result = axiom.run("ctest", "--test-dir", folder, "-R", pattern, "--verbose", "--timeout", "1500", limit=limit, env=env)
         total = re.search(r"(\d+)% tests passed, (\d+) tests failed out of (\d+)", result.out)
         if not total or int(total.group(3)) < least:
             self.fail(what, f"{total.group(3) if total else 0} tests match {pattern}, {least} wanted", required)
