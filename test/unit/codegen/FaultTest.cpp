@@ -263,7 +263,7 @@ TEST(KernelFaults, TwentySeededFaultsAreReported) {
     EXPECT_GT(count, 0) << kind;
 }
 
-/// Which places are tried: first, first + step, ... All of all kinds take half an hour.
+/// Which places are tried: first, first + step, ... All of them are too many for CI.
 struct Part {
   size_t first = 0, step;
 };
