@@ -17,13 +17,12 @@ public:
   /// The chain results per token; `weights` is the segment of the first stripe.
   SmallVector<Value> emit(Value weights) {
     SmallVector<Value> zero(shape.tokens, e.floatOf(ops.f, 0.0f));
-    if (shape.format == AXM_FORMAT_Q4 || shape.format == AXM_FORMAT_Q6)
+    if (plan::runBytes(shape.format))
       return runs(weights, zero);
-    int64_t bytes = shape.format == AXM_FORMAT_Q8 ? 272 : 160;
     return e.loop(e.i64c(0), a.groups, 1, zero, [&](Value g, ValueRange carried) {
       SmallVector<Value> acc(carried);
-      Value at = e.at(weights, e.mul(g, e.i64c(bytes)));
-      prefetch(at, bytes);
+      Value at = e.at(weights, e.mul(g, e.i64c(groupBytes)));
+      prefetch(at);
       Value scale = ops.halves(at);
       if (shape.format == AXM_FORMAT_Q8)
         group(g, scale, Value(), ops.signedBytes(e.at(at, 16)), acc);
@@ -38,11 +37,11 @@ private:
   Emit &e;
   const DotShape &shape;
   const DotArgs &a;
+  const int64_t groupBytes = plan::groupBytes(shape.format);
 
   /// q4, q6: runs of up to 8 groups behind their f16 {d, dm} or {d}; the first run may be shorter.
   SmallVector<Value> runs(Value weights, ArrayRef<Value> zero) {
     bool six = shape.format == AXM_FORMAT_Q6;
-    int64_t head = six ? 16 : 32, bytes = six ? 208 : 144;
     Value count = e.udiv(e.add(e.sub(a.groups, a.firstRun), e.i64c(7)), e.i64c(8));
     SmallVector<Value> inits = {weights, e.i64c(0)};
     inits.append(zero.begin(), zero.end());
@@ -52,12 +51,12 @@ private:
           Value first = e.cmp(arith::CmpIPredicate::eq, run, e.i64c(0));
           Value length = e.select(first, a.firstRun, e.umin(e.sub(a.groups, done), e.i64c(8)));
           Value d = ops.halves(at), dm = six ? Value() : ops.halves(e.at(at, 16));
-          at = e.at(at, head);
+          at = e.at(at, plan::runBytes(shape.format));
           SmallVector<Value> acc =
               e.loop(e.i64c(0), length, 1, carried.drop_front(2), [&](Value g, ValueRange inner) {
                 SmallVector<Value> sums(inner);
-                Value block = e.at(at, e.mul(g, e.i64c(bytes))), k = e.add(done, g);
-                prefetch(block, bytes);
+                Value block = e.at(at, e.mul(g, e.i64c(groupBytes))), k = e.add(done, g);
+                prefetch(block);
                 if (six) {
                   group(k, d, Value(), ops.sixBits(block), sums);
                   return sums;
@@ -67,7 +66,8 @@ private:
                 group(k, scale, min, ops.nibbles(e.at(block, 16)), sums);
                 return sums;
               });
-          SmallVector<Value> next = {e.at(at, e.mul(length, e.i64c(bytes))), e.add(done, length)};
+          SmallVector<Value> next = {e.at(at, e.mul(length, e.i64c(groupBytes))),
+                                     e.add(done, length)};
           next.append(acc);
           return next;
         });
@@ -93,7 +93,7 @@ private:
 
   /// Few tokens read weights faster than the hardware's own prefetching brings them, and it does
   /// not follow two stripes side by side: their successors are asked for one pair ahead.
-  void prefetch(Value at, int64_t groupBytes) {
+  void prefetch(Value at) {
     int64_t ahead = shape.tokens <= 2 ? 1536 : ops.stripes * shape.stripeBytes;
     for (int64_t s = 0; s < ops.stripes; ++s)
       for (int64_t line = 0; line < groupBytes; line += 64)
@@ -121,9 +121,8 @@ void emitQuantizedDot(Emit &e, const DotShape &shape, const DotArgs &a) {
 }
 
 static std::string dotName(const DotShape &shape) {
-  static const char *const names[] = {"f32", "f16", "bf16", "q8", "q4f16", "q4", "q6"};
-  return std::string("dot.") + names[shape.format] + "." + std::to_string(shape.tokens) + ".s" +
-         std::to_string(shape.stripeBytes) + ".a" + std::to_string(shape.actStride);
+  return std::string("dot.") + plan::formatName(shape.format) + "." + std::to_string(shape.tokens) +
+         ".s" + std::to_string(shape.stripeBytes) + ".a" + std::to_string(shape.actStride);
 }
 
 void emitDot(Emit &e, const DotShape &shape, const DotCall &call) {

@@ -17,10 +17,10 @@ public:
   void segment(Value at, int64_t from, int64_t until) {
     if (!plan::isQuantized(format))
       return floats(at, from * 32, until * 32);
-    if (format != AXM_FORMAT_Q4 && format != AXM_FORMAT_Q6) {
-      int64_t bytes = format == AXM_FORMAT_Q8 ? 272 : 160;
+    int64_t groupBytes = plan::groupBytes(format), runBytes = plan::runBytes(format);
+    if (!runBytes) {
       e.loop(e.i64c(0), e.i64c(until - from), 1, [&](Value g) {
-        Value block = e.at(at, e.mul(g, e.i64c(bytes)));
+        Value block = e.at(at, e.mul(g, e.i64c(groupBytes)));
         Value to = e.at(out, e.shl(e.add(g, e.i64c(from)), 7));
         Value scale = half(block);
         if (format == AXM_FORMAT_Q8)
@@ -31,7 +31,7 @@ public:
       return;
     }
     bool q4 = format == AXM_FORMAT_Q4;
-    int64_t runBytes = q4 ? 32 : 16, groupBytes = q4 ? 144 : 208, offset = 0;
+    int64_t offset = 0;
     for (int64_t g = from; g < until;) {
       int64_t end = std::min(until, (g / 8 + 1) * 8);
       Value run = e.at(at, offset), d = half(run), dm = q4 ? half(e.at(run, 16)) : Value();

@@ -8,11 +8,6 @@ namespace axiom {
 
 using plan::PlanWeight;
 
-const char *storedFormatName(AxmFormat format) {
-  static const char *const names[] = {"f32", "f16", "bf16", "q8", "q4f16", "q4", "q6"};
-  return names[format];
-}
-
 const char *kvCacheTypeName(AxmKvType type) {
   static const char *const names[] = {"f32", "f16", "int8"};
   return names[type];
@@ -79,7 +74,7 @@ std::string lossLines(const std::vector<PlanWeight> &weights,
   for (size_t i = 0; i < tensors.size(); ++i) {
     if (tensors[i].maxError == 0)
       continue;
-    Kind &kind = kinds[tensors[i].sourceType + " -> " + storedFormatName(weights[i].format)];
+    Kind &kind = kinds[tensors[i].sourceType + " -> " + plan::formatName(weights[i].format)];
     if (kind.count++ == 0 || tensors[i].maxError > tensors[kind.worst].maxError)
       kind.worst = i;
     kind.errorPower += tensors[i].errorPower;
@@ -105,7 +100,7 @@ std::string tensorTable(const std::vector<PlanWeight> &weights, const WeightLayo
                     std::sqrt(tensors[i].errorPower / std::max(tensors[i].power, 1e-300)));
     text += format("  %-48s %6u x %-6u %-8s -> %-6s %10llu bytes  %s\n", weight.name.c_str(),
                    weight.rows, weight.cols, tensors[i].sourceType.c_str(),
-                   weight.vector ? "vector" : storedFormatName(weight.format),
+                   weight.vector ? "vector" : plan::formatName(weight.format),
                    static_cast<unsigned long long>(layout.places[i].size), loss.c_str());
   }
   return text;

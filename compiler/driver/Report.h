@@ -36,7 +36,6 @@ std::string tensorTable(const std::vector<plan::PlanWeight> &weights, const Weig
 std::string dryRunReport(const plan::ExecutionPlan &plan, const WeightLayout &layout,
                          const BitsPerWeight &bits, const ModelConfig &config);
 
-const char *storedFormatName(AxmFormat format);
 const char *kvCacheTypeName(AxmKvType type);
 /// "12.3 MB", powers of ten.
 std::string byteText(uint64_t bytes);

@@ -10,27 +10,8 @@
 
 namespace axiom {
 
+using plan::formatName;
 using plan::PlanWeight;
-
-static const char *formatName(AxmFormat format) {
-  switch (format) {
-  case AXM_FORMAT_F32:
-    return "f32";
-  case AXM_FORMAT_F16:
-    return "f16";
-  case AXM_FORMAT_BF16:
-    return "bf16";
-  case AXM_FORMAT_Q8:
-    return "q8";
-  case AXM_FORMAT_Q4F16:
-    return "q4f16";
-  case AXM_FORMAT_Q4:
-    return "q4";
-  case AXM_FORMAT_Q6:
-    return "q6";
-  }
-  return "?";
-}
 
 StripePacker::StripePacker(const PlanWeight &weight, const SourceTensor *tensor)
     : weight_(&weight), tensor_(tensor) {

@@ -10,28 +10,56 @@ uint32_t packedRows(const LinearRange &range) {
   return padTo(perHead * range.heads, AXM_STRIPE);
 }
 
-uint64_t stripeBytes(AxmFormat format, uint32_t inner, const std::vector<uint32_t> &cuts) {
-  uint64_t k = padTo(inner, AXM_GROUP), groups = k / AXM_GROUP;
+const char *formatName(AxmFormat format) {
   switch (format) {
   case AXM_FORMAT_F32:
-    return k * 32;
+    return "f32";
+  case AXM_FORMAT_F16:
+    return "f16";
+  case AXM_FORMAT_BF16:
+    return "bf16";
+  case AXM_FORMAT_Q8:
+    return "q8";
+  case AXM_FORMAT_Q4F16:
+    return "q4f16";
+  case AXM_FORMAT_Q4:
+    return "q4";
+  case AXM_FORMAT_Q6:
+    return "q6";
+  }
+  return "?";
+}
+
+uint32_t groupBytes(AxmFormat format) {
+  switch (format) {
+  case AXM_FORMAT_F32:
+    return 1024;
   case AXM_FORMAT_F16:
   case AXM_FORMAT_BF16:
-    return k * 16;
+    return 512;
   case AXM_FORMAT_Q8:
-    return groups * 272;
+    return 272;
   case AXM_FORMAT_Q4F16:
-    return groups * 160;
+    return 160;
   case AXM_FORMAT_Q4:
+    return 144;
   case AXM_FORMAT_Q6:
-    break;
+    return 208;
   }
+  return 0;
+}
+
+uint32_t runBytes(AxmFormat format) {
+  return format == AXM_FORMAT_Q4 ? 32 : format == AXM_FORMAT_Q6 ? 16 : 0;
+}
+
+uint64_t stripeBytes(AxmFormat format, uint32_t inner, const std::vector<uint32_t> &cuts) {
+  uint64_t groups = padTo(inner, AXM_GROUP) / AXM_GROUP, bytes = groups * groupBytes(format);
   // A run of groups shares its f16 scales; a cut inside a run repeats them.
-  uint64_t run = format == AXM_FORMAT_Q4 ? 32 : 16, group = format == AXM_FORMAT_Q4 ? 144 : 208;
-  uint64_t bytes = 0, begin = 0;
+  uint64_t begin = 0;
   for (size_t i = 0; i <= cuts.size(); ++i) {
     uint64_t end = i < cuts.size() ? cuts[i] / AXM_GROUP : groups;
-    bytes += ((end + 7) / 8 - begin / 8) * run + (end - begin) * group;
+    bytes += ((end + 7) / 8 - begin / 8) * runBytes(format);
     begin = end;
   }
   return bytes;

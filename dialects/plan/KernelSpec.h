@@ -86,6 +86,12 @@ inline bool isQuantized(AxmFormat f) {
   return f == AXM_FORMAT_Q8 || f == AXM_FORMAT_Q4F16 || f == AXM_FORMAT_Q4 || f == AXM_FORMAT_Q6;
 }
 
+/// "q4f16": the name of a stored format in flags, IR and reports.
+const char *formatName(AxmFormat format);
+/// Bytes of a group of 32 columns in a stripe, and of the f16 scales before each run of up to 8
+/// groups (0: the format has no runs). kernel_abi.h says what they hold.
+uint32_t groupBytes(AxmFormat format);
+uint32_t runBytes(AxmFormat format);
 /// Rows of a packed tensor: each head padded to rowAlign, and the total to 8.
 uint32_t packedRows(const LinearRange &range);
 /// Bytes of one stripe (8 rows) with `inner` columns and these cuts.

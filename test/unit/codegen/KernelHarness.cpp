@@ -13,11 +13,6 @@ namespace axiom::test {
 const AxmFormat allFormats[7] = {AXM_FORMAT_F32,   AXM_FORMAT_F16, AXM_FORMAT_BF16, AXM_FORMAT_Q8,
                                  AXM_FORMAT_Q4F16, AXM_FORMAT_Q4,  AXM_FORMAT_Q6};
 
-const char *formatName(AxmFormat format) {
-  static const char *const names[] = {"f32", "f16", "bf16", "q8", "q4f16", "q4", "q6"};
-  return names[format];
-}
-
 Guarded::Guarded(size_t bytes) : size_(bytes) {
   size_t page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
   size_t body = (bytes + page - 1) / page * page;

@@ -84,7 +84,7 @@ std::vector<float> oracleLinear(const std::vector<float> &x, uint32_t rows, cons
 bool sameBits(float a, float b);
 
 extern const AxmFormat allFormats[7];
-const char *formatName(AxmFormat format);
+using plan::formatName;
 
 } // namespace axiom::test
 
