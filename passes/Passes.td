@@ -30,7 +30,7 @@ def AssignFormats : Pass<"axiom-assign-formats", "::mlir::ModuleOp"> {
   let description = [{
     An override (the first whose regular expression matches the tensor's name) decides; else `quant`;
     else the source type is kept: floats as they are, Q4_0 and Q4_1 as q4f16, Q8_0 as q8, Q4_K as q4,
-    and what no format holds exactly (Q5_*, Q6_K) as q8. With `quant` q4 or q4f16 a table that
+    Q6_K as q6, and what no format holds exactly (Q5_*) as q8. With `quant` q4 or q4f16 a table that
     is embedding and head at once is q8.
   }];
   let options = [

@@ -26,11 +26,12 @@ WeightFormat kept(WeightFormat source) {
     return WeightFormat::Q4F16;
   case WeightFormat::SrcQ4_K:
     return WeightFormat::Q4;
+  case WeightFormat::SrcQ6_K:
+    return WeightFormat::Q6;
   case WeightFormat::SrcQ8_0:
   case WeightFormat::SrcQ5_0:
   case WeightFormat::SrcQ5_1:
   case WeightFormat::SrcQ5_K:
-  case WeightFormat::SrcQ6_K:
     return WeightFormat::Q8;
   default:
     return source;

@@ -7,7 +7,7 @@ import tempfile
 import axiom
 
 # Largest mean absolute difference from float32 logits, in standard deviations of these.
-BOUNDS = {"f32": 1e-4, "f16": 5e-3, "q8": 0.12, "q4f16": 0.7, "q4": 0.7}
+BOUNDS = {"f32": 1e-4, "f16": 5e-3, "q8": 0.12, "q6": 0.25, "q4f16": 0.7, "q4": 0.7}
 
 
 def mean_difference(a, b):

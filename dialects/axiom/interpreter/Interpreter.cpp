@@ -109,12 +109,13 @@ Status Interpreter::Impl::loadWeight(ir::WeightOp op, WeightProvider &provider) 
     slot = std::make_unique<LogicalWeight>(std::move(*matrix));
   }
   size_t groups = (type.getCols() + AXM_GROUP - 1) / AXM_GROUP, all = groups * type.getRows();
-  bool integer = ir::isInteger(type.getFormat());
-  bool sound =
-      slot->rows == type.getRows() && slot->cols == type.getCols() &&
-      (integer ? slot->q.size() == all * AXM_GROUP && slot->wscale.size() == all &&
-                     slot->wmin.size() == (type.getFormat() == ir::WeightFormat::Q8 ? 0 : all)
-               : slot->values.size() == all * AXM_GROUP);
+  bool integer = ir::isInteger(type.getFormat()), six = type.getFormat() == ir::WeightFormat::Q6;
+  bool mins = integer && !six && type.getFormat() != ir::WeightFormat::Q8;
+  bool sound = slot->rows == type.getRows() && slot->cols == type.getCols() &&
+               (integer ? slot->q.size() == all * AXM_GROUP && slot->wscale.size() == all &&
+                              slot->wmin.size() == (mins ? all : 0) &&
+                              slot->sub.size() == (six ? 2 * all : 0)
+                        : slot->values.size() == all * AXM_GROUP);
   if (!sound)
     return Status(Code::Internal, "the weight provider gave '" + name + "' in another shape");
   weightOf[op] = slot.get();

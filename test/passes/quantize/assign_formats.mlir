@@ -21,7 +21,7 @@ func.func @step(%t: tensor<?xi32>, %n: tensor<?x8xf32>) -> tensor<?x9xf32> {
   // Q4: "q_proj" : <8 x 8, q4>
   // OVER: "q_proj" : <8 x 8, q8>
   %q = axiom.weight "q_proj" : !axiom.weight<8 x 8, src:Q4_0>
-  // KEEP: "k_proj" : <8 x 8, q8>
+  // KEEP: "k_proj" : <8 x 8, q6>
   // OVER: "k_proj" : <8 x 8, f16>
   %k = axiom.weight "k_proj" : !axiom.weight<8 x 8, src:Q6_K>
   // KEEP: "a" : <8 x 8, q4f16>

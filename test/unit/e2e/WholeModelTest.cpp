@@ -33,7 +33,7 @@ namespace {
 
 const char *const kModels[] = {"llama-odd",      "llama-h80",  "llama-rope3", "llama-shards",
                                "mistral-window", "qwen2-bias", "qwen3-norm"};
-const char *const kFormats[] = {"f32", "f16", "q8", "q4", "q4f16"};
+const char *const kFormats[] = {"f32", "f16", "q8", "q6", "q4", "q4f16"};
 
 /// A folder that is gone after the test.
 class TemporaryFolder {
