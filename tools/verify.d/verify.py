@@ -1,6 +1,8 @@
 """One numbered line of a job: rows of measured against required, and its verdict. Nothing passes without a measurement."""
+import json
 import pathlib
 import re
+import statistics
 import subprocess
 import sys
 
@@ -8,6 +10,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "test/e2e")
 import axiom  # noqa: E402  (the path above is where it lies)
 
 SKIP = 77
+MEGABYTE = 1000 * 1000
+PROMPT = "The capital of France is"  # 5 tokens
 
 
 class Line:
@@ -95,6 +99,27 @@ class Line:
         verdict = "FAIL" if self.failed else "pass" if self.passed and not self.skipped else "part" if self.passed else "skip"
         print(f"   line {self.number}: {verdict} ({self.passed} passed, {self.failed} failed, {self.skipped} skipped)\n", flush=True)
         sys.exit(1 if self.failed else 0 if self.passed and not self.skipped else SKIP)
+
+
+def generate(artifact, prompt, tokens, *options):
+    return axiom.run(axiom.binary("axiom-run"), "generate", artifact, "--prompt", prompt, "--max-tokens", tokens, "--temperature", "0",
+                     *options).ok()
+
+
+def first_token(line, artifact, bound):
+    """Process start to one token, warm."""
+    generate(artifact, PROMPT, 1)
+    times = [generate(artifact, PROMPT, 1).seconds for _ in range(20)]
+    line.at_most("start to first token, warm, median of 20", statistics.median(times), bound, "{:.3f}", " s")
+
+
+def peak_memory(line, artifact, prompt, tokens, context, spare):
+    """The planned workspace, and what a run really takes against weights + KV + workspace + `spare` MB."""
+    plan = json.loads(axiom.run(axiom.binary("axiom-inspect"), artifact, "--json", "--batch", "1", "--context", context).ok().out)["memory"]
+    line.at_most("planned workspace at 512 tokens a step", plan["workspace_bytes"] / MEGABYTE, 16, "{:.1f}", " MB")
+    result = generate(artifact, prompt, tokens, "--ignore-eos", "--context", context)
+    planned = plan["weights_bytes"] + plan["kv_bytes"] + plan["workspace_bytes"]
+    line.at_most(f"peak memory (VmHWM), {tokens} tokens", result.peak / MEGABYTE, planned / MEGABYTE + spare, "{:.1f}", " MB")
 
 
 def sha(folder=axiom.ROOT):

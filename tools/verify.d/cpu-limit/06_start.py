@@ -1,32 +1,8 @@
 #!/usr/bin/env python3
 """Line 6: start to first token, peak memory, compiling a 1B."""
-import json
-import statistics
 import tempfile
 
-from shared import MEGABYTE, Line, axiom, one_b
-
-PROMPT = "The capital of France is"  # 5 tokens
-
-
-def run_words(model, tokens, *options):
-    return [axiom.binary("axiom-run"), "generate", model, "--prompt", PROMPT, "--max-tokens", str(tokens), "--temperature", "0", *options]
-
-
-def start(line, model):
-    words = run_words(model, 1)
-    axiom.run(*words).ok()
-    times = [axiom.run(*words).ok().seconds for _ in range(20)]
-    line.at_most("start to first token, warm, median of 20", statistics.median(times), 0.05, "{:.3f}", " s")
-
-
-def memory(line, model):
-    words = [axiom.binary("axiom-inspect"), model, "--json", "--batch", "1", "--context", "64"]
-    plan = json.loads(axiom.run(*words).ok().out)["memory"]
-    line.at_most("planned workspace at 512 tokens a step", plan["workspace_bytes"] / MEGABYTE, 16, "{:.1f}", " MB")
-    result = axiom.run(*run_words(model, 16, "--ignore-eos", "--context", "64")).ok()
-    planned = plan["weights_bytes"] + plan["kv_bytes"] + plan["workspace_bytes"]
-    line.at_most("peak memory, one sequence of 16 tokens", result.peak / MEGABYTE, planned / MEGABYTE + 20, "{:.1f}", " MB")
+from shared import MEGABYTE, PROMPT, Line, axiom, first_token, one_b, peak_memory
 
 
 def warm(path):
@@ -50,8 +26,8 @@ def main():
     line = Line(6, "Start, memory, compiling")
     model = line.part("SmolLM2 compiles", lambda: axiom.cached_artifact(axiom.gguf(), "smollm2"))
     if model:
-        line.part("start to first token", start, line, model)
-        line.part("peak memory", memory, line, model)
+        line.part("start to first token", first_token, line, model, 0.05)
+        line.part("peak memory", peak_memory, line, model, PROMPT, 16, 64, 20)
     line.part("compiling", compiling, line)
     line.done()
 

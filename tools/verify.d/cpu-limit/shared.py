@@ -7,9 +7,8 @@ import sys
 import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
-from verify import Line, axiom  # noqa: E402,F401  (for the lines)
+from verify import MEGABYTE, PROMPT, Line, axiom, first_token, peak_memory  # noqa: E402,F401  (for the lines)
 
-MEGABYTE = 1000 * 1000
 WRAP = os.environ.get("AXIOM_WRAP", "").split()  # in front of each benchmark, for example numactl -C 0,1
 # What axiomc is given for SmolLM2's GGUF: the nearest to its f32 values, and the fastest within the larger bound.
 NEAR, SMALL = [], ["--bits", "4.7"]
