@@ -148,8 +148,7 @@ Result<const SegmentInfo *> Artifact::Impl::chooseImage(const std::string &isa) 
       continue;
     const IsaLevel *level = findIsaLevel(segment.target.substr(std::strlen(kTargetPrefix)));
     // Later levels of the list are better.
-    if (!level || (isa.empty() ? !level->proven : isa != level->name) ||
-        (level->features & ~cpuFeatures()) != 0)
+    if (!level || (isa.empty() ? !level->proven : isa != level->name) || level->missing() != 0)
       continue;
     if (!bestLevel || level > bestLevel) {
       best = &segment;
@@ -159,7 +158,7 @@ Result<const SegmentInfo *> Artifact::Impl::chooseImage(const std::string &isa) 
   if (best)
     return best;
   if (const IsaLevel *asked = isa.empty() ? nullptr : findIsaLevel(isa))
-    if (uint64_t missing = asked->features & ~cpuFeatures())
+    if (uint64_t missing = asked->missing())
       return Status(Code::Unsupported, format("this CPU does not have what %s needs: %s",
                                               asked->name, featureNames(missing).c_str()));
   return Status(
@@ -362,7 +361,7 @@ Result<std::vector<ImageInfo>> Artifact::images() const {
       const IsaLevel *level = findIsaLevel(segment.target.substr(std::strlen(kTargetPrefix)));
       if (!level)
         image.note = "a level that this build does not know";
-      else if (uint64_t missing = level->features & ~cpuFeatures())
+      else if (uint64_t missing = level->missing())
         image.note = "this CPU lacks " + featureNames(missing);
       else if (!level->proven)
         image.note = "chosen only by --isa";

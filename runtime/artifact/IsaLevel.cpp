@@ -108,6 +108,8 @@ uint64_t cpuFeatures() {
   return features;
 }
 
+uint64_t IsaLevel::missing() const { return features & ~cpuFeatures(); }
+
 std::string featureNames(uint64_t features) {
   std::string text;
   for (size_t i = 0; i < 64; ++i)

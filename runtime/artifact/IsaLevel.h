@@ -12,6 +12,9 @@ struct IsaLevel {
   const char *name;
   uint64_t features; ///< bits of cpuFeatures() that it needs
   bool proven;       ///< a full check has passed on such a CPU: may be chosen without --isa
+
+  /// Bits of `features` that this CPU does not have; 0: it runs the level.
+  uint64_t missing() const;
 };
 
 /// Known levels of this architecture, the best last.
