@@ -55,8 +55,11 @@ Result<std::vector<int32_t>> promptTokens(const axiom_model *model, const axiom_
 } // namespace
 
 Result<std::vector<uint8_t>> makeGolden(const std::string &path) {
+  axiom_open_options options = {};
+  options.struct_size = sizeof options;
+  options.lazy = 1; // a compiler need not hold all weights in memory
   axiom_model *opened = nullptr;
-  axiom_status status = axiom_open(AXIOM_ABI_VERSION, path.c_str(), nullptr, &opened);
+  axiom_status status = axiom_open(AXIOM_ABI_VERSION, path.c_str(), &options, &opened);
   if (status != AXIOM_OK)
     return lastError(status);
   std::unique_ptr<axiom_model, ModelCloser> model(opened);

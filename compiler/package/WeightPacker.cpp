@@ -22,6 +22,8 @@ struct Chunk {
   uint32_t first, count;
 };
 constexpr uint64_t kChunkBytes = 256 * 1024;
+/// Packed bytes after which the source's pages are let go.
+constexpr uint64_t kReleaseBytes = 32 << 20;
 
 struct ChunkResult {
   std::vector<uint8_t> bytes;
@@ -183,7 +185,7 @@ Result<std::vector<PackedTensor>> packWeights(const std::vector<PlanWeight> &wei
 
   ChunkQueue queue(packers, chunks, options.threads);
   Sha256 digest;
-  uint64_t position = 0;
+  uint64_t position = 0, released = 0;
   for (size_t i = 0; i < chunks.size(); ++i) {
     ChunkResult result = queue.take(i);
     AXIOM_RETURN_IF_ERROR(result.status);
@@ -199,8 +201,12 @@ Result<std::vector<PackedTensor>> packWeights(const std::vector<PlanWeight> &wei
     AXIOM_RETURN_IF_ERROR(sink(result.bytes));
     position += result.bytes.size();
     addStats(tensors[index], result.stats);
-    if (i + 1 == chunks.size() || chunks[i + 1].weight != index) {
+    bool last = i + 1 == chunks.size() || chunks[i + 1].weight != index;
+    if (last)
       tensors[index].sha256 = digest.finish();
+    // What workers have read ahead by then is read again.
+    if (last || position - released >= kReleaseBytes) {
+      released = position;
       if (const SourceTensor *packed = source.find(weights[index].source))
         source.releasePages(packed->bytes);
     }

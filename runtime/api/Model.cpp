@@ -221,6 +221,7 @@ axiom_status axiom_open(uint32_t abiVersion, const char *path, const axiom_open_
     }
     open.memoryLimit = given.memory_limit;
     open.verifyAll = given.verify_all != 0;
+    open.prefault = given.lazy == 0;
     auto handle = std::make_unique<axiom_model>();
     AXIOM_ASSIGN_OR_RETURN(handle->state, openModel(path, open, given.guard_faults != 0));
     *model = handle.release();

@@ -340,6 +340,8 @@ const std::string &Artifact::target() const { return impl_->target; }
 std::span<const uint8_t> Artifact::mapping() const { return impl_->file.bytes(); }
 bool Artifact::broken() const { return impl_->broken.load(std::memory_order_relaxed); }
 void Artifact::markBroken() const { impl_->broken.store(true, std::memory_order_relaxed); }
+void Artifact::release(std::span<const uint8_t> bytes) const { impl_->file.release(bytes); }
+
 Status Artifact::verify() const {
   Status status = impl_->verify();
   return status.ok() ? status : status.withContext("'" + path() + "'");

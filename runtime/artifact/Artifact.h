@@ -75,6 +75,9 @@ public:
   /// Digests every segment and tensor and checks all images; the first that differs is named.
   Status verify() const;
 
+  /// Lets go of the memory of these bytes of the mapping; reading them again reads the file.
+  void release(std::span<const uint8_t> bytes) const;
+
   /// The mapped bytes of the file: a fault in this range means that the file became shorter.
   std::span<const uint8_t> mapping() const;
   /// True after markBroken(): the weights can no longer be read, every later step fails.

@@ -121,13 +121,32 @@ Result<Golden> readGolden(std::span<const uint8_t> bytes) {
   return golden;
 }
 
+/// Weights of more bytes leave the memory again as soon as they were read: a check of a large model
+/// needs no more than some of its layers.
+static constexpr uint64_t kMostResident = 256u << 20;
+
+static Sha256Digest digestReleasing(const Artifact &artifact, std::span<const uint8_t> bytes) {
+  constexpr size_t kPiece = 8u << 20;
+  Sha256 digest;
+  while (!bytes.empty()) {
+    std::span<const uint8_t> piece = bytes.first(std::min(kPiece, bytes.size()));
+    digest.update(piece);
+    artifact.release(piece);
+    bytes = bytes.subspan(piece.size());
+  }
+  return digest.finish();
+}
+
 std::vector<GoldenPart> digestParts(const Artifact &artifact) {
   std::vector<GoldenPart> parts;
   const Metadata &metadata = artifact.metadata();
   auto weights = artifact.segment(SegmentKind::Weights);
-  for (const TensorInfo &tensor : metadata.tensors)
+  for (const TensorInfo &tensor : metadata.tensors) {
+    auto bytes = weights.subspan(tensor.offset, tensor.size);
     parts.push_back(
-        {PartKind::Tensor, tensor.name, Sha256::of(weights.subspan(tensor.offset, tensor.size))});
+        {PartKind::Tensor, tensor.name,
+         weights.size() > kMostResident ? digestReleasing(artifact, bytes) : Sha256::of(bytes)});
+  }
   for (size_t i = 0; i < metadata.segments.size(); ++i) {
     const SegmentInfo &segment = metadata.segments[i];
     auto digest = [&] { return Sha256::of(artifact.segmentBytes(i)); };
@@ -162,6 +181,7 @@ Status runPrompts(std::shared_ptr<const Artifact> artifact, uint32_t threads,
   AXIOM_ASSIGN_OR_RETURN(
       Pages tiles,
       Pages::allocate(uint64_t(longest) * config.numTiles() * sizeof(AxmTile), "tiles"));
+  auto weights = artifact->segment(SegmentKind::Weights);
   std::vector<uint32_t> blocks;
   for (uint32_t b = 0; b < options.numBlocks; ++b)
     blocks.push_back(b);
@@ -177,6 +197,8 @@ Status runPrompts(std::shared_ptr<const Artifact> artifact, uint32_t threads,
       executor->clearBlock(block);
     prompt.layers.clear();
     executor->setLayerHook([&](uint32_t, const float *hidden, uint32_t numTokens) {
+      if (weights.size() > kMostResident)
+        artifact->release(weights);
       prompt.layers.push_back(digestRows(hidden, numTokens, config.hidden, config.hiddenStride()));
     });
     auto *out = reinterpret_cast<float *>(logits.data());

@@ -46,6 +46,7 @@ int fail(const Status &status) {
 int check(const Flags &flags) {
   OpenOptions open;
   open.isa = flags.isa;
+  open.prefault = false; // a large model passes through the memory in parts
   auto artifact = Artifact::open(flags.path, open);
   if (!artifact.ok())
     return fail(artifact.status());

@@ -76,6 +76,9 @@ typedef struct axiom_open_options {
   /* Bytes. AXIOM_LOAD_COPY and AXIOM_LOAD_HUGE refuse weights that take more, before they take
    * memory; 0: what the system has. */
   uint64_t memory_limit;
+  /* 1: with AXIOM_LOAD_MAP, pages of the weights come in when they are first read. 0: axiom_open()
+   * brings them all in, so that the first step is not slower than the others. */
+  uint32_t lazy;
 } axiom_open_options;
 
 /* `abi_version` is AXIOM_ABI_VERSION; a library with another one refuses. `options` may be NULL. */

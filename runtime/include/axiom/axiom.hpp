@@ -60,6 +60,7 @@ struct LoadOptions {
   std::string isa;
   bool verifyAll = false;
   uint64_t memoryLimit = 0; ///< bytes that copied weights may take; 0: what the system has
+  bool lazy = false;        ///< mapped weights come in when they are first read, not now
 };
 
 struct Message {
@@ -77,6 +78,7 @@ public:
     c.isa = options.isa.empty() ? nullptr : options.isa.c_str();
     c.verify_all = options.verifyAll;
     c.memory_limit = options.memoryLimit;
+    c.lazy = options.lazy;
     axiom_model *model = nullptr;
     if (axiom_status s = axiom_open(AXIOM_ABI_VERSION, path.c_str(), &c, &model); s != AXIOM_OK)
       return Error::last(s);
