@@ -15,12 +15,14 @@ import random
 import re
 import subprocess
 import sys
+import warnings
 
 import contexts
 import expressions
 import oracle
 
 HERE = pathlib.Path(__file__).resolve().parent
+warnings.simplefilter("ignore", SyntaxWarning)  # about the Python that jinja2 makes of random templates
 
 
 class Tool:
