@@ -1,240 +1,261 @@
+#include "codegen/cpu/AttentionBlock.h"
 #include "codegen/cpu/KernelContext.h"
-#include "codegen/cpu/Recipes.h"
 
 namespace axiom::codegen {
 
 using namespace mlir;
-using arith::CmpFPredicate;
 using arith::CmpIPredicate;
 
 namespace {
 
-/// One unit: a token and a KV head, with all query heads of that KV head together, so that K and V
-/// are read and converted once for the group. Scratch: scores [group][64], block output
-/// [group][dim], folded output [group][dim], then {max, sum of the block, folded max, folded sum}
-/// per query head.
-class AttentionUnit {
+constexpr int64_t kSpanBlocks = AXM_ATTENTION_SPAN / AXM_KV_BLOCK;
+
+class AttentionKernel {
 public:
-  AttentionUnit(KernelContext &k, Value unit)
-      : k(k), e(k.e), spec(k.spec), group(spec.heads / spec.kvHeads), dim(spec.headDim),
-        padded(plan::headDimPadded(spec.headDim)), token(e.udiv(unit, e.i64c(spec.kvHeads))),
-        head(e.urem(unit, e.i64c(spec.kvHeads))), v8(e.vec(8, e.f32)), v8i(e.vec(8, e.i32)) {
-    scores = k.scratch;
-    output = e.at(scores, group * 256);
-    folded = e.at(output, group * padded * 4);
-    stats = e.at(folded, group * padded * 4);
-    query =
-        e.at(k.arg("q"), e.mul(e.add(e.mul(token, e.i64c(spec.heads)), e.mul(head, e.i64c(group))),
-                               e.i64c(padded * 4)));
+  explicit AttentionKernel(KernelContext &k)
+      : k(k), e(k.e), spec(k.spec), block(k.e, k.spec), layout(plan::attentionScratch(k.spec)),
+        group(plan::attentionGroup(k.spec)), dim(k.spec.headDim),
+        padded(plan::headDimPadded(k.spec.headDim)), kvHeads(k.spec.kvHeads) {
+    span = e.at(k.scratch, layout.span);
+    total = e.at(k.scratch, layout.total);
   }
 
-  void emit() {
-    Value position = k.entry("positions", token), table = k.entry("tableOffsets", token);
-    Value oldest = e.i64c(0);
-    if (spec.window) {
-      Value past = e.cmp(CmpIPredicate::ugt, position, e.i64c(spec.window - 1));
-      oldest = e.select(past, e.sub(position, e.i64c(spec.window - 1)), oldest);
-    }
-    Value first = e.lshr(oldest, 6), last = e.add(e.lshr(position, 6), e.i64c(1));
-    e.loop(first, last, 1, [&](Value block) {
-      Value base = emitKvHead(k, table, block, head), start = e.shl(block, 6);
-      Value low = e.sub(e.umax(oldest, start), start);
-      Value count = e.umin(e.sub(e.add(position, e.i64c(1)), start), e.i64c(64));
-      Value isFirst = e.cmp(CmpIPredicate::eq, block, first);
-      forHeads(2, [&](Value g, int64_t n) { emitScores(base, g, n); });
-      e.loop(e.i64c(0), e.i64c(group), 1, [&](Value g) { emitSoftmax(base, g, low, count); });
-      forHeads(2, [&](Value g, int64_t n) { emitOutput(base, g, n, low, count); });
-      e.loop(e.i64c(0), e.i64c(group), 1, [&](Value g) { emitFold(g, isFirst); });
-    });
-    e.loop(e.i64c(0), e.i64c(group), 1, [&](Value g) { emitFinish(g); });
-  }
+  void emit() { spec.spanUnits ? emitSpans() : emitTokens(); }
 
 private:
+  /// What a query at `position` sees: blocks and spans first to last.
+  struct Sight {
+    Value firstBlock, lastBlock, firstSpan, lastSpan;
+  };
+
   KernelContext &k;
   Emit &e;
   const plan::KernelSpec &spec;
-  int64_t group, dim, padded;
-  Value token, head;
-  Type v8, v8i;
-  Value scores, output, folded, stats, query;
+  AttentionBlock block;
+  plan::AttentionScratch layout;
+  int64_t group, dim, padded, kvHeads;
+  Value span, total;
 
-  /// body(first head, number of heads) over the group in chunks.
-  void forHeads(int64_t chunk, function_ref<void(Value, int64_t)> body) {
-    int64_t whole = group / chunk * chunk;
-    if (whole)
-      e.loop(e.i64c(0), e.i64c(whole), chunk, [&](Value g) { body(g, chunk); });
-    if (group != whole)
-      body(e.i64c(whole), group - whole);
-  }
+  Value cmpEq(Value a, Value b) { return e.cmp(CmpIPredicate::eq, a, b); }
 
-  int64_t elementShift() {
-    return spec.kvType == AXM_KV_F32 ? 2 : spec.kvType == AXM_KV_F16 ? 1 : 0;
-  }
-  Value loadKv(Value at) {
-    if (spec.kvType == AXM_KV_F32)
-      return e.load(v8, at);
-    if (spec.kvType == AXM_KV_F16)
-      return e.extf(e.load(e.vec(8, e.f16), at), v8);
-    return e.sitofp(e.sext(e.load(e.vec(8, e.i8), at), v8i), v8);
-  }
-  Value scalesAt(Value base, int64_t which) {
-    return e.at(base, plan::kvKeyBytes(spec.kvType, dim) + padded * 64 + which * 256);
-  }
-  Value headRow(Value base, Value g, int64_t rowBytes) {
-    return e.at(base, e.mul(g, e.i64c(rowBytes)));
+  Sight sightOf(Value oldestOf, Value newestOf) {
+    Value oldest = e.i64c(0);
+    if (spec.window) {
+      Value past = e.cmp(CmpIPredicate::ugt, oldestOf, e.i64c(spec.window - 1));
+      oldest = e.select(past, e.sub(oldestOf, e.i64c(spec.window - 1)), oldest);
+    }
+    Value first = e.lshr(oldest, 6), last = e.lshr(newestOf, 6);
+    return {first, last, e.udiv(first, e.i64c(kSpanBlocks)), e.udiv(last, e.i64c(kSpanBlocks))};
   }
 
-  /// Chains over d with 64 positions in lanes, in parts of `width` vectors.
-  void emitScores(Value base, Value g, int64_t heads) {
-    int64_t width = heads == 1 ? 8 : 4;
-    e.loop(e.i64c(0), e.i64c(8), width, [&](Value part) {
-      SmallVector<Value> zero(heads * width, e.floatOf(v8, 0.0f));
-      Value keys = e.at(base, e.shl(part, 3 + elementShift()));
-      SmallVector<Value> acc =
-          e.loop(e.i64c(0), e.i64c(dim), 1, zero, [&](Value d, ValueRange carried) {
-            // 8 sums, 4 keys and a query: more sums would spill, fewer would wait for the fma.
-            SmallVector<Value> next(carried), q;
-            Value row = e.at(keys, e.shl(d, 6 + elementShift()));
-            for (int64_t h = 0; h < heads; ++h) {
-              Value at = headRow(query, e.add(g, e.i64c(h)), padded * 4);
-              q.push_back(e.loadSplat(v8, e.at(at, e.shl(d, 2))));
-            }
-            for (int64_t v = 0; v < width; ++v) {
-              Value key = loadKv(e.at(row, v * (8 << elementShift())));
-              for (int64_t h = 0; h < heads; ++h)
-                next[h * width + v] = e.fma(q[h], key, next[h * width + v]);
-            }
-            return next;
-          });
-      for (int64_t h = 0; h < heads; ++h)
-        for (int64_t v = 0; v < width; ++v) {
-          Value offset = e.shl(e.add(part, e.i64c(v)), 5);
-          Value s = acc[h * width + v];
-          if (spec.kvType == AXM_KV_INT8)
-            s = e.fmul(s, e.load(v8, e.at(scalesAt(base, 0), offset)));
-          e.store(s, e.at(headRow(scores, e.add(g, e.i64c(h)), 256), offset));
-        }
+  /// body(block's memory, the next one's, its first position) for the blocks of one span; `after`
+  /// is what follows the last block.
+  void forBlocks(const Sight &sight, Value spanIndex, Value table, Value head, Value after,
+                 function_ref<void(Value, Value, Value)> body) {
+    Value begin = e.mul(spanIndex, e.i64c(kSpanBlocks));
+    Value end = e.umin(e.add(begin, e.i64c(kSpanBlocks)), e.add(sight.lastBlock, e.i64c(1)));
+    e.loop(e.umax(begin, sight.firstBlock), end, 1, [&](Value b) {
+      Value next = e.umin(e.add(b, e.i64c(1)), sight.lastBlock);
+      Value memory = e.select(cmpEq(b, sight.lastBlock), after, emitKvHead(k, table, next, head));
+      body(emitKvHead(k, table, b, head), memory, e.shl(b, 6));
     });
   }
 
-  void emitSoftmax(Value base, Value g, Value low, Value count) {
-    Value row = headRow(scores, g, 256);
-    Value lanes = arith::ConstantOp::create(
-        e.b, e.loc,
-        DenseElementsAttr::get(cast<VectorType>(v8i), ArrayRef<int32_t>{0, 1, 2, 3, 4, 5, 6, 7}));
-    Value lowSplat = e.splat(e.trunc(low, e.i32), v8i), end = e.splat(e.trunc(count, e.i32), v8i);
-    Value minusInf = e.bitcast(e.intOf(v8i, 0xff800000u), v8), zero = e.floatOf(v8, 0.0f);
-    SmallVector<Value> values, valid;
-    for (int64_t v = 0; v < 8; ++v) {
-      Value index = e.add(lanes, e.intOf(v8i, 8 * v));
-      valid.push_back(e.and_(e.cmp(CmpIPredicate::sge, index, lowSplat),
-                             e.cmp(CmpIPredicate::slt, index, end)));
-      values.push_back(e.select(valid[v], e.load(v8, e.at(row, 32 * v)), minusInf));
-    }
-    Value max = emitHalve64(e, values, /*maximum=*/true), splat = e.splat(max, v8);
-    SmallVector<Value> weights;
-    for (int64_t v = 0; v < 8; ++v) {
-      Value w = e.select(valid[v], emitExp(e, e.fsub(values[v], splat)), zero);
-      weights.push_back(w);
-      if (spec.kvType == AXM_KV_INT8)
-        w = e.fmul(w, e.load(v8, e.at(scalesAt(base, 1), 32 * v)));
-      e.store(w, e.at(row, 32 * v));
-    }
-    Value mine = e.at(stats, e.shl(g, 4));
-    e.store(max, mine);
-    e.store(emitHalve64(e, weights), e.at(mine, 4));
+  /// The first block that a token and head look at, from their span `mine` on.
+  Value firstMemory(Value token, Value head, Value mine) {
+    Value position = k.entry("positions", token);
+    Sight sight = sightOf(position, position);
+    Value block = e.mul(e.add(sight.firstSpan, mine), e.i64c(kSpanBlocks));
+    block = e.umin(e.umax(block, sight.firstBlock), sight.lastBlock);
+    return emitKvHead(k, k.entry("tableOffsets", token), block, head);
   }
 
-  /// Chains over the valid positions with the head's features in lanes.
-  void emitOutput(Value base, Value g, int64_t heads, Value low, Value count) {
-    Value values = e.at(base, plan::kvKeyBytes(spec.kvType, dim));
-    auto part = [&](Value vector, int64_t width) {
-      SmallVector<Value> zero(heads * width, e.floatOf(v8, 0.0f));
-      Value column = e.at(values, e.shl(vector, 3 + elementShift()));
-      SmallVector<Value> acc = e.loop(low, count, 1, zero, [&](Value j, ValueRange carried) {
-        SmallVector<Value> next(carried), w;
-        Value row = e.at(column, e.mul(j, e.i64c(padded << elementShift())));
-        for (int64_t h = 0; h < heads; ++h) {
-          Value at = headRow(scores, e.add(g, e.i64c(h)), 256);
-          w.push_back(e.loadSplat(v8, e.at(at, e.shl(j, 2))));
-        }
-        for (int64_t i = 0; i < width; ++i) {
-          Value v = loadKv(e.at(row, i * (8 << elementShift())));
-          for (int64_t h = 0; h < heads; ++h)
-            next[h * width + i] = e.fma(w[h], v, next[h * width + i]);
-        }
-        return next;
-      });
-      for (int64_t h = 0; h < heads; ++h)
-        for (int64_t i = 0; i < width; ++i) {
-          Value to = headRow(output, e.add(g, e.i64c(h)), padded * 4);
-          e.store(acc[h * width + i], e.at(e.at(to, e.shl(vector, 5)), 32 * i));
-        }
-    };
-    int64_t vectors = padded / 8, width = heads == 1 ? 8 : 4, whole = vectors / width * width;
-    if (whole)
-      e.loop(e.i64c(0), e.i64c(whole), width, [&](Value v) { part(v, width); });
-    if (vectors != whole)
-      part(e.i64c(whole), vectors - whole);
+  Value queryOf(Value token, Value head) {
+    Value row = e.add(e.mul(token, e.i64c(spec.heads)), e.mul(head, e.i64c(group)));
+    return e.at(k.arg("q"), e.mul(row, e.i64c(padded * 4)));
   }
 
-  void emitFold(Value g, Value isFirst) {
-    Value mine = e.at(stats, e.shl(g, 4));
-    Value from = headRow(output, g, padded * 4), to = headRow(folded, g, padded * 4);
-    Value m = e.load(e.f32, mine), l = e.load(e.f32, e.at(mine, 4));
-    e.when(
-        isFirst,
-        [&] {
-          e.store(m, e.at(mine, 8));
-          e.store(l, e.at(mine, 12));
-          e.loop(e.i64c(0), e.i64c(padded * 4), 32,
-                 [&](Value at) { e.store(e.load(v8, e.at(from, at)), e.at(to, at)); });
-        },
-        [&] {
-          Value oldMax = e.load(e.f32, e.at(mine, 8)), oldSum = e.load(e.f32, e.at(mine, 12));
-          Value next = e.select(e.fcmp(CmpFPredicate::OGT, m, oldMax), m, oldMax);
-          Value a = emitExp(e, e.fsub(oldMax, next)), c = emitExp(e, e.fsub(m, next));
-          e.store(next, e.at(mine, 8));
-          e.store(e.fma(oldSum, a, e.fmul(l, c)), e.at(mine, 12));
-          Value av = e.splat(a, v8), cv = e.splat(c, v8);
-          e.loop(e.i64c(0), e.i64c(padded * 4), 32, [&](Value at) {
-            Value block = e.fmul(e.load(v8, e.at(from, at)), cv);
-            e.store(e.fma(e.load(v8, e.at(to, at)), av, block), e.at(to, at));
-          });
-        });
-  }
-
-  void emitFinish(Value g) {
-    Value mine = e.at(stats, e.shl(g, 4)), from = headRow(folded, g, padded * 4);
-    Value r = e.fdiv(e.floatOf(e.f32, 1.0f), e.load(e.f32, e.at(mine, 12)));
-    int64_t rowBytes = 4 * plan::rowStride(spec.heads * spec.headDim);
-    Value index = e.add(e.mul(head, e.i64c(group)), g);
+  /// A row's O / L to its place in the output.
+  void emitFinish(Value state, Value row, Value token, Value index) {
+    plan::AttentionState s = plan::attentionState(spec, layout.rows);
+    Value sum = e.load(e.f32, e.at(e.at(state, s.sum), e.shl(row, 2)));
+    Value r = e.fdiv(e.floatOf(e.f32, 1.0f), sum),
+          from = e.at(state, e.mul(row, e.i64c(padded * 4)));
+    int64_t features = spec.heads * spec.headDim, stride = plan::rowStride(features);
     Value to =
-        e.at(e.at(k.arg("out"), e.mul(token, e.i64c(rowBytes))), e.mul(index, e.i64c(dim * 4)));
+        e.at(e.at(k.arg("out"), e.mul(token, e.i64c(stride * 4))), e.mul(index, e.i64c(dim * 4)));
     auto copy = [&](int64_t begin, int64_t end, int64_t lanes) {
       Type type = e.vec(lanes, e.f32);
-      Value scale = e.splat(r, type);
-      e.loop(e.i64c(begin * 4), e.i64c(end * 4), lanes * 4,
-             [&](Value at) { e.store(e.fmul(e.load(type, e.at(from, at)), scale), e.at(to, at)); });
+      Value scale = e.splat(r, type), zero = e.floatOf(type, 0.0f);
+      e.loop(e.i64c(begin * 4), e.i64c(end * 4), lanes * 4, [&](Value at) {
+        e.store(e.fma(e.load(type, e.at(from, at)), scale, zero), e.at(to, at));
+      });
     };
     copy(0, dim / 8 * 8, 8);
     if (dim % 8)
       copy(dim / 8 * 8, dim, 1);
     // The last head also clears the padding of the row.
-    int64_t features = spec.heads * spec.headDim, stride = plan::rowStride(features);
     if (stride != features)
-      e.when(e.cmp(CmpIPredicate::eq, index, e.i64c(spec.heads - 1)), [&] {
+      e.when(cmpEq(index, e.i64c(spec.heads - 1)), [&] {
         e.loop(e.i64c(0), e.i64c(stride - features), 1, [&](Value i) {
           e.store(e.floatOf(e.f32, 0.0f), e.at(e.at(to, dim * 4), e.shl(i, 2)));
         });
       });
   }
+
+  void emitFinishToken(Value state, Value token, Value head) {
+    e.loop(e.i64c(0), e.i64c(group), 1,
+           [&](Value g) { emitFinish(state, g, token, e.add(e.mul(head, e.i64c(group)), g)); });
+  }
+
+  void emitTokenSpan(Value state, Value query, const Sight &sight, Value spanIndex, Value table,
+                     Value head, Value position, Value after) {
+    block.emitClear(state, e.i64c(group));
+    forBlocks(sight, spanIndex, table, head, after, [&](Value memory, Value next, Value start) {
+      block.callToken(k.scratch, query, state, memory, next, start, position);
+    });
+  }
+
+  /// Units are (token, KV head, span): whoever comes last to a token and head folds its spans.
+  void emitSpans() {
+    plan::AttentionSlot slot = plan::attentionSlot(spec);
+    Value counters = k.arg("spans"), states = e.at(counters, slot.states), one = e.i64c(1);
+    e.loop(k.begin, k.end, 1, [&](Value unit) {
+      Value pair = e.udiv(unit, k.spans), mine = e.urem(unit, k.spans);
+      Value token = e.udiv(pair, e.i64c(kvHeads)), head = e.urem(pair, e.i64c(kvHeads));
+      Value position = k.entry("positions", token), table = k.entry("tableOffsets", token);
+      Sight sight = sightOf(position, position);
+      Value spanIndex = e.add(sight.firstSpan, mine);
+      e.when(e.cmp(CmpIPredicate::ule, spanIndex, sight.lastSpan), [&] {
+        Value single = cmpEq(sight.firstSpan, sight.lastSpan);
+        Value stateOfPair = e.at(states, e.mul(e.mul(pair, k.spans), e.i64c(slot.stateBytes)));
+        Value shared = e.at(stateOfPair, e.mul(mine, e.i64c(slot.stateBytes)));
+        Value state = e.select(single, span, shared);
+        Value following = e.umin(e.add(unit, one), e.sub(k.end, one));
+        Value nextPair = e.udiv(following, k.spans);
+        Value after = firstMemory(e.udiv(nextPair, e.i64c(kvHeads)),
+                                  e.urem(nextPair, e.i64c(kvHeads)), e.urem(following, k.spans));
+        emitTokenSpan(state, queryOf(token, head), sight, spanIndex, table, head, position, after);
+        e.when(
+            single, [&] { emitFinishToken(span, token, head); },
+            [&] {
+              Value counter = e.at(counters, e.shl(pair, 2));
+              Value others = e.sub(sight.lastSpan, sight.firstSpan);
+              Value before = LLVM::AtomicRMWOp::create(e.b, e.loc, LLVM::AtomicBinOp::add, counter,
+                                                       e.i32c(1), LLVM::AtomicOrdering::acq_rel);
+              e.when(cmpEq(before, e.trunc(others, e.i32)), [&] {
+                e.store(e.i32c(0), counter, 4); // for the next layer, which a barrier separates
+                block.emitClear(total, e.i64c(group));
+                e.loop(e.i64c(0), e.add(others, one), 1, [&](Value i) {
+                  block.emitFold(k.scratch, total,
+                                 e.at(stateOfPair, e.mul(i, e.i64c(slot.stateBytes))),
+                                 e.i64c(group));
+                });
+                emitFinishToken(total, token, head);
+              });
+            });
+      });
+    });
+  }
+
+  /// All spans of `rows` rows: runSpan(span) fills the span state.
+  Value emitAllSpans(const Sight &sight, Value rows, function_ref<void(Value)> runSpan) {
+    Value single = cmpEq(sight.firstSpan, sight.lastSpan);
+    e.when(single, [] {}, [&] { block.emitClear(total, rows); });
+    e.loop(sight.firstSpan, e.add(sight.lastSpan, e.i64c(1)), 1, [&](Value spanIndex) {
+      runSpan(spanIndex);
+      e.when(single, [] {}, [&] { block.emitFold(k.scratch, total, span, rows); });
+    });
+    return e.select(single, span, total);
+  }
+
+  void emitToken(Value token, Value head, Value after) {
+    Value position = k.entry("positions", token), table = k.entry("tableOffsets", token);
+    Sight sight = sightOf(position, position);
+    Value query = queryOf(token, head);
+    Value state = emitAllSpans(sight, e.i64c(group), [&](Value spanIndex) {
+      emitTokenSpan(span, query, sight, spanIndex, table, head, position, after);
+    });
+    emitFinishToken(state, token, head);
+  }
+
+  /// `count` tokens of one sequence from `token` on, at rising positions of one block.
+  void emitTile(Value token, Value count, Value head, Value after) {
+    Value rows = e.mul(count, e.i64c(group)), last = e.sub(rows, e.i64c(1));
+    int64_t run = plan::kAttentionRows;
+    Value paddedRows = e.mul(e.udiv(e.add(rows, e.i64c(run - 1)), e.i64c(run)), e.i64c(run));
+    Type v8 = e.vec(8, e.f32);
+    // The queries side by side; the last row again where the last run has no more.
+    e.loop(e.i64c(0), paddedRows, 1, [&](Value row) {
+      Value real = e.umin(row, last);
+      Value mine = e.add(token, e.udiv(real, e.i64c(group)));
+      Value from =
+          e.at(queryOf(mine, head), e.mul(e.urem(real, e.i64c(group)), e.i64c(padded * 4)));
+      Value to = e.at(e.at(k.scratch, layout.query), e.mul(row, e.i64c(padded * 4)));
+      e.loop(e.i64c(0), e.i64c(padded * 4), 32,
+             [&](Value at) { e.store(e.load(v8, e.at(from, at)), e.at(to, at)); });
+    });
+    Value table = k.entry("tableOffsets", token), oldest = k.entry("positions", token);
+    Value newest = e.add(oldest, e.sub(count, e.i64c(1)));
+    Sight sight = sightOf(oldest, newest);
+    Value state = emitAllSpans(sight, paddedRows, [&](Value spanIndex) {
+      block.emitClear(span, paddedRows);
+      forBlocks(sight, spanIndex, table, head, after, [&](Value memory, Value next, Value start) {
+        block.callTile(k.scratch, paddedRows, memory, next, start, oldest, newest);
+      });
+    });
+    e.loop(e.i64c(0), rows, 1, [&](Value row) {
+      Value index = e.add(e.mul(head, e.i64c(group)), e.urem(row, e.i64c(group)));
+      emitFinish(state, row, e.add(token, e.udiv(row, e.i64c(group))), index);
+    });
+  }
+
+  /// How many tokens from `token` on, at most `most`, are of its sequence, at the positions that
+  /// follow, up to the end of its tile.
+  Value tileLength(Value token, Value most) {
+    Value position = k.entry("positions", token), table = k.entry("tableOffsets", token);
+    int64_t tile = plan::attentionTileTokens(spec);
+    Value left = e.sub(e.i64c(tile), e.and_(position, e.i64c(tile - 1)));
+    Value one = e.i64c(1);
+    return e.loop(one, e.umin(left, most), 1, {one}, [&](Value i, ValueRange count) {
+      Value other = e.add(token, i);
+      Value follows = cmpEq(k.entry("positions", other), e.add(position, i));
+      Value same = cmpEq(k.entry("tableOffsets", other), table);
+      Value more = e.and_(e.and_(follows, same), cmpEq(count[0], i));
+      return SmallVector<Value>{e.add(count[0], e.zext(more, e.i64))};
+    })[0];
+  }
+
+  /// Units are (KV head, token); neighbours of one sequence are computed together.
+  void emitTokens() {
+    auto whileOp = scf::WhileOp::create(
+        e.b, e.loc, TypeRange(e.i64), ValueRange(k.begin),
+        [&](OpBuilder &inner, Location loc, ValueRange args) {
+          Value more = arith::CmpIOp::create(inner, loc, CmpIPredicate::ult, args[0], k.end);
+          scf::ConditionOp::create(inner, loc, more, args);
+        },
+        [&](OpBuilder &inner, Location loc, ValueRange args) {
+          OpBuilder saved = e.b;
+          e.b = inner;
+          Value unit = args[0];
+          Value head = e.udiv(unit, k.tokens), token = e.urem(unit, k.tokens);
+          Value most = e.umin(e.sub(k.end, unit), e.sub(k.tokens, token));
+          Value count = tileLength(token, most);
+          Value following = e.umin(e.add(unit, count), e.sub(k.end, e.i64c(1)));
+          Value after =
+              firstMemory(e.urem(following, k.tokens), e.udiv(following, k.tokens), e.i64c(0));
+          e.when(
+              cmpEq(count, e.i64c(1)), [&] { emitToken(token, head, after); },
+              [&] { emitTile(token, count, head, after); });
+          scf::YieldOp::create(e.b, loc, ValueRange(e.add(unit, count)));
+          e.b = saved;
+        });
+    (void)whileOp;
+  }
 };
 
 } // namespace
 
-void emitAttentionBody(KernelContext &k) {
-  k.e.loop(k.begin, k.end, 1, [&](Value unit) { AttentionUnit(k, unit).emit(); });
-}
+void emitAttentionBody(KernelContext &k) { AttentionKernel(k).emit(); }
 
 } // namespace axiom::codegen

@@ -99,8 +99,8 @@ Value Emit::splat(Value scalar, Type type) {
 Value Emit::stack(int64_t bytes) {
   return LLVM::AllocaOp::create(b, loc, ptr, i8, i64c(bytes), /*alignment=*/32);
 }
-void Emit::prefetch(Value address) {
-  LLVM::Prefetch::create(b, loc, address, b.getI32IntegerAttr(0), b.getI32IntegerAttr(3),
+void Emit::prefetch(Value address, int level) {
+  LLVM::Prefetch::create(b, loc, address, b.getI32IntegerAttr(0), b.getI32IntegerAttr(4 - level),
                          b.getI32IntegerAttr(1));
 }
 

@@ -88,7 +88,8 @@ public:
   Value loadSplat(Type type, Value address);
   Value splat(Value scalar, Type type);
   Value stack(int64_t bytes);
-  void prefetch(Value address);
+  /// Into the cache of this level and those behind it.
+  void prefetch(Value address, int level = 1);
 
   // Vector helpers.
   Value extract(Value vector, int64_t lane);

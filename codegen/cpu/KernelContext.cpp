@@ -11,6 +11,7 @@ KernelContext::KernelContext(Emit &e, const KernelSpec &spec, Value launch) : e(
   tokens = e.zext(e.load(e.i32, e.at(launch, 8), 4), e.i64);
   begin = e.zext(e.load(e.i32, e.at(launch, 12), 4), e.i64);
   end = e.zext(e.load(e.i32, e.at(launch, 16), 4), e.i64);
+  spans = e.zext(e.load(e.i32, e.at(launch, 20), 4), e.i64);
   scratch = e.load(e.ptr, e.at(launch, 24), 8);
   std::vector<plan::KernelArg> args = plan::kernelArgs(spec);
   for (size_t i = 0; i < args.size(); ++i)

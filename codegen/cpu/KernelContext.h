@@ -18,6 +18,7 @@ public:
   const plan::KernelSpec &spec;
   Value tokens; ///< T, i64
   Value begin, end;
+  Value spans; ///< AXM_UNITS_PER_SPAN: spans of a token that count, i64
   Value scratch;
 
   /// The pointer of the argument `name` (loaded once, at the start of the function).

@@ -24,10 +24,10 @@ static Value horner(Emit &e, Value x, std::initializer_list<float> coefficients)
   return p;
 }
 
-Value emitExp(Emit &e, Value x) {
+Value emitExp(Emit &e, Value x, bool atMostZero) {
   Type type = x.getType(), itype = withElement(type, e.i32);
   Value high = e.floatOf(type, 88.0f), magic = e.floatOf(type, kMagic);
-  Value x1 = e.select(e.fcmp(CmpFPredicate::OGT, x, high), high, x);
+  Value x1 = atMostZero ? x : e.select(e.fcmp(CmpFPredicate::OGT, x, high), high, x);
   Value t = e.fma(x1, e.floatOf(type, 0x1.715476p+0f), magic);
   Value n = e.fsub(t, magic);
   Value r = e.fma(n, e.floatOf(type, -0x1.62e430p-1f), x1);

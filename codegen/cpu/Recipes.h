@@ -7,8 +7,8 @@
 
 namespace axiom::codegen {
 
-/// exp(x).
-Value emitExp(Emit &e, Value x);
+/// exp(x); `atMostZero`: the caller knows that x is at most 0 or a NaN, which saves a step.
+Value emitExp(Emit &e, Value x, bool atMostZero = false);
 /// x / (1 + exp(-x)).
 Value emitSilu(Emit &e, Value x);
 /// cos and sin of a rope angle.

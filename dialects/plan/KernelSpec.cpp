@@ -1,5 +1,7 @@
 #include "dialects/plan/KernelSpec.h"
 
+#include "dialects/plan/AttentionLayout.h"
+
 #include <algorithm>
 #include <cstring>
 
@@ -169,6 +171,10 @@ std::vector<KernelArg> kernelArgs(const KernelSpec &spec) {
     args.push_back(
         {"out", AXM_SPACE_WORKSPACE, 0, 0, 0, 4ull * rowStride(spec.heads * spec.headDim)});
     addKvArgs(spec, false, args);
+    // All variants of a task have the same arguments; only those with span units use this one.
+    args.push_back({"spans", AXM_SPACE_WORKSPACE});
+    if (spec.spanUnits)
+      args.back().readFixed = args.back().writeFixed = attentionSlot(spec).bytes;
     break;
   }
   return args;
@@ -180,7 +186,7 @@ KernelUnits kernelUnits(const KernelSpec &spec) {
   case KernelKind::RopeAngles:
     return {AXM_UNITS_PER_TOKEN, 1};
   case KernelKind::Attention:
-    return {AXM_UNITS_PER_TOKEN, spec.kvHeads};
+    return {spec.spanUnits ? AXM_UNITS_PER_SPAN : AXM_UNITS_PER_TOKEN, spec.kvHeads};
   case KernelKind::Linear:
     break;
   }
@@ -202,12 +208,8 @@ KernelUnits kernelUnits(const KernelSpec &spec) {
 // The tile holds the rows of a unit for AXM_TILE_TOKENS tokens in f32, plus, where K is cut, the
 // partial sums of kPartialStripes stripes for each segment.
 uint64_t scratchTileBytes(const KernelSpec &spec) {
-  if (spec.kind == KernelKind::Attention) {
-    // Per query head of a KV head: scores of a block, its output and the folded output, then max
-    // and sum.
-    uint64_t group = spec.heads / spec.kvHeads;
-    return group * (AXM_KV_BLOCK + 2ull * headDimPadded(spec.headDim) + 16) * 4 + 64;
-  }
+  if (spec.kind == KernelKind::Attention)
+    return attentionScratch(spec).bytes;
   if (spec.kind != KernelKind::Linear)
     return 0;
   uint64_t rows = 8 * AXM_STRIPE; // Store and Residual work on up to 8 units at a time
@@ -246,15 +248,24 @@ AxmKernelRow kernelRow(const KernelSpec &spec) {
   row.unitCount = units.count;
   row.scratchFixed = scratch.fixed;
   row.scratchPerToken = scratch.perToken;
+  if (units.kind == AXM_UNITS_PER_SPAN) {
+    row.maxSpans = kAttentionMaxSpans;
+    // A window of W positions touches this many spans at most.
+    row.spansPerToken =
+        spec.window ? (spec.window + AXM_ATTENTION_SPAN - 2) / AXM_ATTENTION_SPAN + 1 : UINT32_MAX;
+  }
   std::vector<KernelArg> args = kernelArgs(spec);
   row.numArgs = static_cast<uint32_t>(args.size());
-  for (size_t i = 0; i < args.size() && i < AXM_MAX_ARGS; ++i)
+  for (size_t i = 0; i < args.size() && i < AXM_MAX_ARGS; ++i) {
+    if (args[i].space == AXM_SPACE_KV)
+      row.kvBlockBytes = spec.kvBlockBytes;
     row.args[i] = {static_cast<uint32_t>(args[i].space),
                    0,
                    args[i].readFixed,
                    args[i].readPerToken,
                    args[i].writeFixed,
                    args[i].writePerToken};
+  }
   uint64_t hash = 0xcbf29ce484222325u;
   auto mix = [&](uint64_t value) {
     for (int i = 0; i < 8; ++i, value >>= 8)
@@ -265,6 +276,9 @@ AxmKernelRow kernelRow(const KernelSpec &spec) {
   mix(row.numArgs);
   mix(row.scratchFixed);
   mix(row.scratchPerToken);
+  mix(row.kvBlockBytes);
+  mix(row.spansPerToken);
+  mix(row.maxSpans);
   for (uint32_t i = 0; i < row.numArgs; ++i) {
     const AxmArgRow &arg = row.args[i];
     for (uint64_t value :

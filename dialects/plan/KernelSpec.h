@@ -65,6 +65,9 @@ struct KernelSpec {
   float qScale = 1.0f;
   bool qkNorm = false; ///< Qkv: rms_norm of each q and k head with normEps before rope
   uint32_t window = 0; ///< Attention: 0 = none
+  /// Attention: units are (token, KV head, span of positions), for few tokens; else (KV head,
+  /// token), and neighbouring tokens of a sequence are computed together.
+  bool spanUnits = false;
   AxmKvType kvType = AXM_KV_F16;
   uint64_t kvHeadBytes = 0, kvBlockBytes = 0;
 };

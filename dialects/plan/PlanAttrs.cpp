@@ -99,6 +99,7 @@ DictionaryAttr attrsFromSpec(MLIRContext *context, const KernelSpec &spec) {
   w.real("q_scale", spec.qScale, kDefaultSpec.qScale);
   w.flag("qk_norm", spec.qkNorm);
   w.integer("window", spec.window, 0);
+  w.flag("span_units", spec.spanUnits);
   if (spec.kvHeads != 0)
     w.word("kv_type", kKvTypes[spec.kvType]);
   w.integer("kv_head_bytes", spec.kvHeadBytes, 0);
@@ -289,6 +290,8 @@ static LogicalResult checkSpec(const KernelSpec &spec, EmitError emitError) {
       return emitError() << "kv_head_bytes must be " << kvHeadBytes(spec.kvType, spec.headDim)
                          << " and kv_block_bytes at least kv_heads times that";
   }
+  if (spec.spanUnits && spec.kind != KernelKind::Attention)
+    return emitError() << "only attention has span_units";
   if (linear && spec.epilogue == Epilogue::Qkv)
     for (size_t i = 0; i < 3; ++i) {
       const LinearRange &range = spec.ranges[i];
@@ -333,6 +336,7 @@ FailureOr<KernelSpec> specFromAttrs(StringRef name, DictionaryAttr attrs, EmitEr
   r.real("q_scale", spec.qScale);
   r.flag("qk_norm", spec.qkNorm);
   r.integer("window", spec.window);
+  r.flag("span_units", spec.spanUnits);
   r.word("kv_type", kKvTypes, spec.kvType);
   r.integer("kv_head_bytes", spec.kvHeadBytes);
   r.integer("kv_block_bytes", spec.kvBlockBytes);

@@ -204,6 +204,10 @@ LogicalResult TaskOp::verifySymbolUses(SymbolTableCollection &symbols) {
         specFromAttrs(kernel.getSymName(), kernel.getSpec(), [&] { return kernel.emitOpError(); });
     if (failed(spec))
       return failure();
+    if (uint64_t stride = kernelRow(*spec).kvBlockBytes;
+        stride && stride != model.getKvBlockBytes())
+      return emitOpError() << "kernel " << symbol << " knows KV blocks of " << stride
+                           << " bytes, the plan has " << model.getKvBlockBytes();
     std::vector<KernelArg> args = kernelArgs(*spec);
     if (args.size() != getBindings().size())
       return emitOpError() << "kernel " << symbol << " has " << args.size() << " arguments, got "

@@ -100,7 +100,8 @@ def Plan_SlotOp : Plan_Op<"slot", [Symbol, HasParent<"ModelOp">]> {
     ```mlir
     plan.slot @x fixed 0 per_token 2304
     ```
-    `keeps_padding`: readers rely on zeros that nobody writes, so the slot is shared with no other use.
+    `keeps_padding`: readers rely on zeros that nobody writes, or that return after each use, so the slot is shared
+    with no other use.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, I64Attr:$fixed, I64Attr:$per_token,
                        UnitAttr:$keeps_padding);

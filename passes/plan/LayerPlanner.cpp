@@ -100,13 +100,15 @@ LogicalResult LayerPlanner::planAttention(ir::AttentionOp op) {
     return op.emitOpError("has no kernel: query and KV do not come from axiom.qkv");
   TaskDraft task;
   task.name = "attention";
-  task.balance = true; // units cost as many blocks as the token's position has
+  task.balance = true; // units cost as many blocks as the token sees
+  task.spansForFew = true;
   task.spec.kind = KernelKind::Attention;
   setKvFields(task.spec);
   task.spec.heads = ir::widthOf(op.getType()) / kv.getDim();
   task.spec.window = op.getWindow() ? *op.getWindow() : 0;
   task.slots["q"] = "query";
   task.slots["out"] = "context";
+  task.slots["spans"] = "spans";
   slotOf_[op.getResult()] = "context";
   tasks.push_back(std::move(task));
   return success();

@@ -82,6 +82,8 @@ FailureOr<FlatSymbolRefAttr> PlanBuilder::weight(Value constant, PlanWeight layo
 
 /// Readers of this output rely on zeros past the row's width that the kernel does not write.
 static bool needsZeroPadding(const KernelSpec &spec, const std::string &arg) {
+  if (arg == "spans") // counters, which go back to zero
+    return true;
   if (spec.kind == KernelKind::Attention && arg == "out")
     return spec.heads * spec.headDim % AXM_GROUP != 0;
   if (spec.kind != KernelKind::Linear)
@@ -94,13 +96,16 @@ static bool needsZeroPadding(const KernelSpec &spec, const std::string &arg) {
 LogicalResult PlanBuilder::emitTask(OpBuilder &phase, const TaskDraft &task,
                                     ArrayRef<ir::CallLayerOp> calls) {
   MLIRContext *context = module_.getContext();
+  KernelSpec many = task.spec, few = task.spec;
+  few.spanUnits = task.spansForFew;
   SmallVector<Attribute> bindings;
-  for (const KernelArg &arg : kernelArgs(task.spec)) {
+  for (const KernelArg &arg : kernelArgs(few)) {
     SmallVector<FlatSymbolRefAttr> symbols;
     SmallVector<uint32_t> layers;
     if (arg.space == AXM_SPACE_WORKSPACE) {
       const std::string &name = task.slots.at(arg.name);
       Slot &target = slot(name);
+      target.fixed = std::max({target.fixed, arg.readFixed, arg.writeFixed});
       target.perToken = std::max({target.perToken, arg.readPerToken, arg.writePerToken});
       target.keepsPadding |= needsZeroPadding(task.spec, arg.name);
       symbols.push_back(FlatSymbolRefAttr::get(context, name));
@@ -124,17 +129,22 @@ LogicalResult PlanBuilder::emitTask(OpBuilder &phase, const TaskDraft &task,
     }
     bindings.push_back(BindingAttr::get(context, arg.space, symbols, layers));
   }
-  KernelSpec spec = task.spec;
-  spec.name = task.name;
-  for (int i = 1; !kernelNames_.insert(spec.name).second; ++i)
-    spec.name = task.name + "_" + std::to_string(i);
-  auto symbol = FlatSymbolRefAttr::get(context, spec.name);
-  // One kernel serves every token count: it picks its variant by the step's T itself.
-  Attribute variants[] = {symbol, symbol, symbol};
+  // Mostly one kernel serves every token count: it picks its variant by the step's T itself.
+  FlatSymbolRefAttr forMany = addKernel(many, task.name), forFew = forMany;
+  if (task.spansForFew)
+    forFew = addKernel(few, task.name + "_spans");
+  Attribute variants[] = {forFew, forFew, forMany};
   TaskOp::create(phase, phase.getUnknownLoc(), task.name, phase.getArrayAttr(variants),
                  phase.getArrayAttr(bindings), task.balance);
-  kernels_.push_back(std::move(spec));
   return success();
+}
+
+FlatSymbolRefAttr PlanBuilder::addKernel(KernelSpec spec, const std::string &name) {
+  spec.name = name;
+  for (int i = 1; !kernelNames_.insert(spec.name).second; ++i)
+    spec.name = name + "_" + std::to_string(i);
+  kernels_.push_back(spec);
+  return FlatSymbolRefAttr::get(module_.getContext(), spec.name);
 }
 
 RepeatOp PlanBuilder::addRepeat(size_t count, std::optional<uint32_t> firstLayer) {
@@ -308,7 +318,7 @@ LogicalResult PlanBuilder::build(func::FuncOp step) {
   for (const std::string &name : weightOrder_)
     plan::WeightOp::create(builder_, loc, name, attrsFromWeight(context, weights_[name]));
   for (const Slot &slot : slots_)
-    SlotOp::create(builder_, loc, slot.name, 0, slot.perToken, slot.keepsPadding);
+    SlotOp::create(builder_, loc, slot.name, slot.fixed, slot.perToken, slot.keepsPadding);
   return success();
 }
 

@@ -21,6 +21,7 @@ struct TaskDraft {
   std::map<std::string, mlir::Value> weights;
   std::map<std::string, std::string> slots;
   bool balance = false;
+  bool spansForFew = false; ///< the variants for up to 8 tokens have span units
 };
 
 /// Turns the body of an axiom.layer into its five tasks.
@@ -63,6 +64,8 @@ private:
   mlir::LogicalResult emitTask(mlir::OpBuilder &phase, const TaskDraft &task,
                                llvm::ArrayRef<ir::CallLayerOp> calls);
   mlir::FailureOr<mlir::FlatSymbolRefAttr> weight(mlir::Value constant, plan::PlanWeight layout);
+  /// Takes over a kernel; gives the name under which it is planned.
+  mlir::FlatSymbolRefAttr addKernel(plan::KernelSpec spec, const std::string &name);
   plan::RepeatOp addRepeat(size_t count, std::optional<uint32_t> firstLayer);
 
   mlir::ModuleOp module_;
@@ -71,7 +74,7 @@ private:
 
   struct Slot {
     std::string name;
-    uint64_t perToken = 0;
+    uint64_t fixed = 0, perToken = 0;
     bool keepsPadding = false;
   };
   Slot &slot(const std::string &name);

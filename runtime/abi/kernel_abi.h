@@ -14,8 +14,8 @@
 extern "C" {
 #endif
 
-#define AXM_KERNEL_ABI_VERSION 1u
-#define AXM_NUMERICS_VERSION 1u
+#define AXM_KERNEL_ABI_VERSION 2u
+#define AXM_NUMERICS_VERSION 2u
 
 /* The argument of every entry point. 32 bytes; offsets are known to the emitters. */
 typedef struct AxmLaunch {
@@ -23,7 +23,7 @@ typedef struct AxmLaunch {
   uint32_t numTokens; /*  8: tokens of the step; for head kernels the rows that reach the head */
   uint32_t begin;     /* 12: first unit */
   uint32_t end;       /* 16: past the last unit */
-  uint32_t reserved;  /* 20 */
+  uint32_t spans;     /* 20: AXM_UNITS_PER_SPAN: spans of a token that count; else 0 */
   void *scratch;      /* 24: thread-private, 64-byte aligned, scratchFixed + scratchPerToken * T */
 } AxmLaunch;
 
@@ -33,6 +33,9 @@ typedef void (*AxmKernelEntry)(const AxmLaunch *launch);
 enum AxmUnits {
   AXM_UNITS_FIXED = 0,     /* unitCount */
   AXM_UNITS_PER_TOKEN = 1, /* unitCount * T */
+  /* unitCount * T * spans; spans: the largest position / AXM_ATTENTION_SPAN + 1, but at most
+   * spansPerToken. Such a kernel runs only where T * spans is at most maxSpans. */
+  AXM_UNITS_PER_SPAN = 2,
 };
 
 #define AXM_MAX_ARGS 24u
@@ -66,7 +69,9 @@ typedef struct AxmKernelRow {
   uint32_t unitCount;
   uint32_t numArgs;
   uint64_t scratchFixed, scratchPerToken;
-  uint64_t signature; /* FNV-1a 64 of the argument rows and unit fields; the plan repeats it */
+  uint64_t kvBlockBytes;            /* from KV block to block; 0 = no argument in KV memory */
+  uint32_t spansPerToken, maxSpans; /* AXM_UNITS_PER_SPAN; else 0 */
+  uint64_t signature; /* FNV-1a 64 of the argument rows and the fields above but for entries */
   AxmArgRow args[AXM_MAX_ARGS];
 } AxmKernelRow;
 
@@ -94,9 +99,10 @@ typedef struct AxmTile {
 } AxmTile;
 
 #define AXM_TILE_IDS 1024u
-#define AXM_KV_BLOCK 64u /* positions in a KV block */
-#define AXM_GROUP 32u    /* weights or activations that share a scale */
-#define AXM_STRIPE 8u    /* rows interleaved */
+#define AXM_KV_BLOCK 64u        /* positions in a KV block */
+#define AXM_ATTENTION_SPAN 256u /* positions whose blocks attention folds on their own */
+#define AXM_GROUP 32u           /* weights or activations that share a scale */
+#define AXM_STRIPE 8u           /* rows interleaved */
 
 /* Weight formats. A tensor of N rows and K columns lies as ceil(N/rowAlign)*rowAlign/8 stripes of 8
  * rows, each stripe contiguous, K padded with zeros to 32. Inside a stripe the K segments follow

@@ -17,6 +17,7 @@ using ull = unsigned long long;
 constexpr uint64_t kMaxArgBytes = 1ull << 40;
 constexpr uint32_t kMaxKernels = 65536;
 constexpr uint32_t kMaxUnits = 1u << 24;
+constexpr uint64_t kMaxSpanUnits = 1u << 30;
 
 Status bad(const std::string &message) { return Status(Code::BadInput, message); }
 
@@ -56,18 +57,28 @@ Status checkRow(const AxmKernelRow &row, uint64_t codeBegin, uint64_t imageSize)
     return bad(format("entries %u, %u and end %u are outside the code, %llu to %llu", row.prologue,
                       row.body, row.bodyEnd, static_cast<ull>(codeBegin),
                       static_cast<ull>(imageSize)));
-  if (row.unitKind > AXM_UNITS_PER_TOKEN || row.unitCount == 0 || row.unitCount > kMaxUnits)
+  if (row.unitKind > AXM_UNITS_PER_SPAN || row.unitCount == 0 || row.unitCount > kMaxUnits)
     return bad(format("%u units of kind %u", row.unitCount, row.unitKind));
+  bool spans = row.unitKind == AXM_UNITS_PER_SPAN;
+  if (spans != (row.maxSpans != 0) || spans != (row.spansPerToken != 0) ||
+      uint64_t(row.unitCount) * row.maxSpans > kMaxSpanUnits)
+    return bad(format("%u units of kind %u with at most %u spans, %u a token", row.unitCount,
+                      row.unitKind, row.maxSpans, row.spansPerToken));
   if (row.numArgs == 0 || row.numArgs > AXM_MAX_ARGS)
     return bad(format("%u arguments; 1 to %u are possible", row.numArgs, AXM_MAX_ARGS));
   if (row.scratchFixed > kMaxArgBytes || row.scratchPerToken > kMaxArgBytes)
     return bad("scratch of more than 2^40 bytes");
+  bool kv = false;
   for (uint32_t i = 0; i < AXM_MAX_ARGS; ++i) {
     static const AxmArgRow none{};
     if (i < row.numArgs ? !argRowFits(row.args[i])
                         : std::memcmp(&row.args[i], &none, sizeof none) != 0)
       return bad(format("argument %u has a malformed row", i));
+    kv |= i < row.numArgs && row.args[i].space == AXM_SPACE_KV;
   }
+  if (kv != (row.kvBlockBytes != 0))
+    return bad(format("%llu bytes from KV block to block in a kernel with%s KV memory",
+                      static_cast<ull>(row.kvBlockBytes), kv ? "" : "out"));
   if (row.signature != kernelSignature(row))
     return bad(format("signature %016llx; its rows have %016llx", static_cast<ull>(row.signature),
                       static_cast<ull>(kernelSignature(row))));
@@ -89,6 +100,9 @@ uint64_t kernelSignature(const AxmKernelRow &row) {
   add(row.numArgs);
   add(row.scratchFixed);
   add(row.scratchPerToken);
+  add(row.kvBlockBytes);
+  add(row.spansPerToken);
+  add(row.maxSpans);
   for (uint32_t i = 0; i < std::min(row.numArgs, AXM_MAX_ARGS); ++i) {
     add(row.args[i].space);
     add(row.args[i].readFixed);
@@ -193,6 +207,14 @@ private:
     if (row.numArgs != task.bindings.size())
       return bad(format("%zu bindings for the %u arguments of kernel %u", task.bindings.size(),
                         row.numArgs, index));
+    // What the other variants leave, long contexts included.
+    if (variant == 2 && row.unitKind == AXM_UNITS_PER_SPAN)
+      return bad(format("kernel %u takes %u spans; the last variant must take any number", index,
+                        row.maxSpans));
+    if (row.kvBlockBytes != 0 && row.kvBlockBytes != m_.kv.blockBytes)
+      return bad(format("kernel %u knows %llu bytes from KV block to block, the KV layout has %llu",
+                        index, static_cast<ull>(row.kvBlockBytes),
+                        static_cast<ull>(m_.kv.blockBytes)));
     bool perRow = false, tokens = false;
     for (uint32_t i = 0; i < row.numArgs; ++i) {
       perRow |= row.args[i].space == AXM_SPACE_ROWS;

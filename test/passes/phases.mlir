@@ -36,7 +36,7 @@
 
 // PLAN-NOT: axiom.
 // PLAN: plan.model
-// PLAN-COUNT-8: plan.kernel
+// PLAN-COUNT-9: plan.kernel
 // PLAN-NOT: plan.kernel
 // PLAN-COUNT-7: plan.phase
 // PLAN-NOT: plan.phase

@@ -54,7 +54,10 @@ Json imagesJson(const Facts &facts) {
                          {"bytes", k.bytes},
                          {"uses", k.uses},
                          {"units", k.row.unitCount},
-                         {"units_per_token", k.row.unitKind == AXM_UNITS_PER_TOKEN},
+                         {"units_per_token", k.row.unitKind != AXM_UNITS_FIXED},
+                         {"units_per_span", k.row.unitKind == AXM_UNITS_PER_SPAN},
+                         {"max_spans", k.row.maxSpans},
+                         {"kv_block_bytes", k.row.kvBlockBytes},
                          {"arguments", k.row.numArgs},
                          {"scratch_bytes", k.row.scratchFixed},
                          {"scratch_bytes_per_token", k.row.scratchPerToken}});

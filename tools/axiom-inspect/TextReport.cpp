@@ -60,9 +60,11 @@ void kernels(const Facts &facts, std::string &out) {
     for (const KernelFact &k : facts.kernels[i])
       out += format("  %3zu %8llu  %6u%-8s %2u  %8llu + %-8llu %s\n", k.index,
                     static_cast<ull>(k.bytes), k.row.unitCount,
-                    k.row.unitKind == AXM_UNITS_PER_TOKEN ? " a token" : "", k.row.numArgs,
-                    static_cast<ull>(k.row.scratchFixed), static_cast<ull>(k.row.scratchPerToken),
-                    k.uses.empty() ? "-" : k.uses.c_str());
+                    k.row.unitKind == AXM_UNITS_PER_TOKEN  ? " a token"
+                    : k.row.unitKind == AXM_UNITS_PER_SPAN ? " a span"
+                                                           : "",
+                    k.row.numArgs, static_cast<ull>(k.row.scratchFixed),
+                    static_cast<ull>(k.row.scratchPerToken), k.uses.empty() ? "-" : k.uses.c_str());
   }
 }
 

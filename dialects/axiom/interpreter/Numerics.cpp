@@ -369,56 +369,65 @@ AXIOM_BODY void addWeightedBody(float weight, const float *value, uint32_t n, fl
 AXIOM_HOT(void, addWeighted, (float weight, const float *value, uint32_t n, float *acc),
           (weight, value, n, acc))
 
+namespace {
+/// (M, L, O) of the blocks or spans folded so far.
+struct Fold {
+  explicit Fold(uint32_t dim) : output(dim, 0.0f) {}
+  void add(float m, float l, const std::vector<float> &o) {
+    float joint = m > max ? m : max;
+    float a = numerics::exp(max - joint), b = numerics::exp(m - joint);
+    sum = std::fma(sum, a, l * b);
+    for (size_t d = 0; d < output.size(); ++d)
+      output[d] = std::fma(output[d], a, o[d] * b);
+    max = joint;
+  }
+  float max = -std::numeric_limits<float>::infinity(), sum = 0.0f;
+  std::vector<float> output;
+};
+} // namespace
+
 static void attentionHead(const float *q, const KvStore &kv, uint32_t kvHead, uint32_t position,
                           uint32_t window, float *out) {
-  constexpr uint32_t kBlock = AXM_KV_BLOCK;
+  constexpr uint32_t kBlock = AXM_KV_BLOCK, kSpan = AXM_ATTENTION_SPAN;
   const float kInf = std::numeric_limits<float>::infinity();
   uint32_t dim = kv.dim;
   size_t width = size_t(kv.heads) * dim;
   bool int8 = kv.type == AXM_KV_INT8;
   uint32_t first = window != 0 && position >= window ? position - window + 1 : 0;
-  std::vector<float> folded(dim), fresh(dim);
-  float foldedMax = 0.0f, foldedSum = 0.0f;
-  bool any = false;
-  for (uint32_t block = first / kBlock; block <= position / kBlock; ++block) {
-    float s[kBlock], w[kBlock] = {};
-    float most = -kInf;
-    uint32_t begin = std::max(first, block * kBlock);
-    uint32_t end = std::min(position + 1, block * kBlock + kBlock);
-    for (uint32_t j = begin; j < end; ++j) {
-      const float *key = kv.k.data() + j * width + kvHead * dim;
-      float acc = dotChain(q, key, dim);
-      if (int8)
-        acc = acc * kv.kscale[size_t(j) * kv.heads + kvHead];
-      s[j % kBlock] = acc;
-      most = acc > most ? acc : most;
+  std::vector<float> fresh(dim);
+  Fold whole(dim);
+  for (uint32_t span = first / kSpan; span <= position / kSpan; ++span) {
+    Fold inner(dim);
+    uint32_t from = std::max(first / kBlock, span * (kSpan / kBlock));
+    uint32_t until = std::min(position / kBlock + 1, (span + 1) * (kSpan / kBlock));
+    for (uint32_t block = from; block < until; ++block) {
+      float s[kBlock], w[kBlock] = {};
+      float most = -kInf;
+      uint32_t begin = std::max(first, block * kBlock);
+      uint32_t end = std::min(position + 1, block * kBlock + kBlock);
+      for (uint32_t j = begin; j < end; ++j) {
+        const float *key = kv.k.data() + j * width + kvHead * dim;
+        float acc = dotChain(q, key, dim);
+        if (int8)
+          acc = acc * kv.kscale[size_t(j) * kv.heads + kvHead];
+        s[j % kBlock] = acc;
+        most = acc > most ? acc : most;
+      }
+      std::fill(fresh.begin(), fresh.end(), 0.0f);
+      for (uint32_t j = begin; j < end; ++j) {
+        float weight = numerics::exp(s[j % kBlock] - most);
+        w[j % kBlock] = weight;
+        if (int8)
+          weight = weight * kv.vscale[size_t(j) * kv.heads + kvHead];
+        addWeighted(weight, kv.v.data() + j * width + kvHead * dim, dim, fresh.data());
+      }
+      inner.add(most, joinLanes(w), fresh);
     }
-    std::fill(fresh.begin(), fresh.end(), 0.0f);
-    for (uint32_t j = begin; j < end; ++j) {
-      float weight = numerics::exp(s[j % kBlock] - most);
-      w[j % kBlock] = weight;
-      if (int8)
-        weight = weight * kv.vscale[size_t(j) * kv.heads + kvHead];
-      addWeighted(weight, kv.v.data() + j * width + kvHead * dim, dim, fresh.data());
-    }
-    float sum = joinLanes(w);
-    if (!any) {
-      any = true;
-      foldedMax = most;
-      foldedSum = sum;
-      folded = fresh;
-      continue;
-    }
-    float joint = most > foldedMax ? most : foldedMax;
-    float a = numerics::exp(foldedMax - joint), b = numerics::exp(most - joint);
-    foldedSum = std::fma(foldedSum, a, sum * b);
-    for (uint32_t d = 0; d < dim; ++d)
-      folded[d] = std::fma(folded[d], a, fresh[d] * b);
-    foldedMax = joint;
+    whole.add(inner.max, inner.sum, inner.output);
   }
-  float r = 1.0f / foldedSum;
+  float r = 1.0f / whole.sum;
   for (uint32_t d = 0; d < dim; ++d)
-    out[d] = folded[d] * r;
+    out[d] = std::fma(whole.output[d], r, 0.0f);
 }
 
 void attention(const float *q, uint32_t heads, const KvStore &kv, uint32_t position,

@@ -19,8 +19,19 @@ using ull = unsigned long long;
 
 constexpr uint32_t kMaxTokens = 65536, kMaxThreads = 4096;
 constexpr uint64_t kAlign = 64; ///< of slots and scratch
-/// Chunks per thread of a task whose units differ in cost.
-constexpr uint32_t kChunksPerThread = 4;
+
+/// How many units a thread takes at a time where they differ in cost: small parts even the end out,
+/// but neighbouring tokens can be cheaper together, and the blocks of neighbouring spans are
+/// prefetched.
+uint32_t chunkOf(const LaunchShape &shape, uint32_t threads) {
+  auto parts = [&](uint32_t perThread) { return shape.units / (threads * perThread); };
+  if (shape.spans)
+    return std::max(1u, parts(8));
+  constexpr uint32_t kTogether = 16;
+  if (parts(16) >= kTogether)
+    return static_cast<uint32_t>(alignUp(parts(16), kTogether));
+  return std::clamp(parts(4), 1u, kTogether);
+}
 
 uint32_t teamSize(const ExecutorOptions &options) {
   uint32_t cores = usableCores();
@@ -78,7 +89,7 @@ struct Executor::Impl {
   std::unique_ptr<Profiler> profiler; ///< null: off
 
   // The step that runs.
-  uint32_t numTokens = 0, numRows = 0;
+  uint32_t numTokens = 0, numRows = 0, lastPosition = 0;
   Status hookStatus;
 
   Status checkInput(const StepInput &input) const;
@@ -233,6 +244,7 @@ Status Executor::Impl::checkInput(const StepInput &in) const {
 void Executor::Impl::bindInput(const StepInput &in) {
   numTokens = static_cast<uint32_t>(in.tokens.size());
   numRows = static_cast<uint32_t>(in.rows.size());
+  lastPosition = static_cast<uint32_t>(*std::max_element(in.positions.begin(), in.positions.end()));
   void *addresses[AXM_SPACE_TILES + 1] = {};
   auto set = [&](AxmSpace space, const void *address) {
     addresses[space] = const_cast<void *>(address);
@@ -319,11 +331,10 @@ void Executor::Impl::runThread(uint32_t thread) {
 
 void Executor::Impl::runLaunch(size_t index, uint32_t thread) {
   const Launch &launch = table.launches[index];
-  uint32_t tokens = tokensOf(launch);
-  const LoadedKernel &kernel = *launch.kernels[tokens == 1 ? 0 : tokens <= 8 ? 1 : 2];
-  uint32_t units = kernel.row.unitCount * (kernel.row.unitKind == AXM_UNITS_PER_TOKEN ? tokens : 1);
-  uint32_t threads = team->threads();
-  AxmLaunch arg{table.args.data() + launch.firstArg,    tokens, 0, units, 0,
+  LaunchShape shape = launchShape(launch, tokensOf(launch), lastPosition);
+  const LoadedKernel &kernel = *shape.kernel;
+  uint32_t units = shape.units, threads = team->threads();
+  AxmLaunch arg{table.args.data() + launch.firstArg,    shape.tokens, 0, units, shape.spans,
                 scratch.data() + thread * scratchStride};
   auto prologue = [&] {
     if (kernel.prologue)
@@ -331,7 +342,7 @@ void Executor::Impl::runLaunch(size_t index, uint32_t thread) {
   };
   if (launch.balance && threads > 1) {
     Counter &next = counters[index];
-    uint32_t chunk = std::max(1u, units / (threads * kChunksPerThread));
+    uint32_t chunk = chunkOf(shape, threads);
     // Each thread adds a chunk at most once beyond the end.
     uint32_t begin = next.fetch_add(chunk, std::memory_order_relaxed);
     if (begin >= units)

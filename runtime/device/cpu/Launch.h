@@ -19,6 +19,18 @@ struct Launch {
   bool perRow; ///< numTokens is the number of rows, not of tokens
 };
 
+/// What a step makes of a launch.
+struct LaunchShape {
+  const LoadedKernel *kernel;
+  uint32_t tokens, spans; ///< as in AxmLaunch
+  uint32_t units;
+};
+
+/// The variant for `tokens` tokens (of the step, or rows) of which none is past `lastPosition`, and
+/// its units. A variant with units per span gives way to the last one where its memory would not
+/// hold the spans.
+LaunchShape launchShape(const Launch &launch, uint32_t tokens, uint32_t lastPosition);
+
 /// The launches between two barriers.
 struct LaunchPhase {
   uint32_t firstLaunch, numLaunches;

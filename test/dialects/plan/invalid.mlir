@@ -318,7 +318,27 @@ plan.model residual @x kv "f16" head_bytes 2048 layer_bytes 2048 block_bytes 409
   plan.repeat 1 {
     plan.phase {
       // expected-error @below {{argument 'kv' is bound to layer 2 of 2}}
-      plan.task "t" kernels [@k, @k, @k] bindings [#plan.bind<slot @x>, #plan.bind<slot @x>, #plan.bind<kv 2>, #plan.bind<positions>, #plan.bind<table_offsets>, #plan.bind<block_tables>]
+      plan.task "t" kernels [@k, @k, @k] bindings [#plan.bind<slot @x>, #plan.bind<slot @x>, #plan.bind<kv 2>, #plan.bind<positions>, #plan.bind<table_offsets>, #plan.bind<block_tables>, #plan.bind<slot @x>]
+    }
+  }
+}
+
+// -----
+
+plan.model residual @x kv "f16" head_bytes 2048 layer_bytes 2048 block_bytes 4096 {
+  // expected-error @below {{only attention has span_units}}
+  plan.kernel @k {kind = "rope_angles", head_dim = 8 : i64, span_units}
+}
+
+// -----
+
+plan.model residual @x kv "f16" head_bytes 2048 layer_bytes 2048 block_bytes 8192 {
+  plan.kernel @k {kind = "attention", heads = 2 : i64, kv_heads = 1 : i64, head_dim = 8 : i64, kv_type = "f16", kv_head_bytes = 2048 : i64, kv_block_bytes = 4096 : i64}
+  plan.slot @x fixed 0 per_token 128
+  plan.repeat 1 {
+    plan.phase {
+      // expected-error @below {{kernel @k knows KV blocks of 4096 bytes, the plan has 8192}}
+      plan.task "t" kernels [@k, @k, @k] bindings [#plan.bind<slot @x>, #plan.bind<slot @x>, #plan.bind<kv 0>, #plan.bind<positions>, #plan.bind<table_offsets>, #plan.bind<block_tables>, #plan.bind<slot @x>]
     }
   }
 }

@@ -35,7 +35,7 @@
 // CHECK-NEXT: plan.task "qkv" kernels {{.*}} bindings [#plan.bind<slot @hidden>, #plan.bind<weights [@norm0, @norm1]>, #plan.bind<weights [@q0, @q1]>, #plan.bind<weights [@b0, @b1]>, #plan.bind<weights [@k0, @k1]>, #plan.bind<weights [@k0, @k1]>, #plan.bind<slot @angles>, #plan.bind<slot @query>, #plan.bind<kv [0, 1]>, #plan.bind<positions>, #plan.bind<table_offsets>, #plan.bind<block_tables>]
 // CHECK-NEXT: }
 // CHECK-NEXT: plan.phase {
-// CHECK-NEXT: plan.task "attention" {{.*}} [#plan.bind<slot @query>, #plan.bind<slot @context>, #plan.bind<kv [0, 1]>, #plan.bind<positions>, #plan.bind<table_offsets>, #plan.bind<block_tables>] balance
+// CHECK-NEXT: plan.task "attention" kernels [@attention_spans, @attention_spans, @attention] bindings [#plan.bind<slot @query>, #plan.bind<slot @context>, #plan.bind<kv [0, 1]>, #plan.bind<positions>, #plan.bind<table_offsets>, #plan.bind<block_tables>, #plan.bind<slot @spans>] balance
 // CHECK-NEXT: }
 // CHECK-NEXT: plan.phase {
 // CHECK-NEXT: plan.task "o" {{.*}} [#plan.bind<slot @context>, #plan.bind<weights [@o0, @o1]>, #plan.bind<slot @hidden>]

@@ -102,13 +102,14 @@ TEST(Artifact, InspectOnlyNeedsNoImage) {
 TEST(Artifact, VersionsAreNamedWithTheRemedy) {
   std::vector<uint8_t> bytes = makeTestArtifact().bytes();
   const char *names[] = {"format", "numerics", "kernel ABI"};
+  const uint32_t ours[] = {kArtifactFormatVersion, AXM_NUMERICS_VERSION, AXM_KERNEL_ABI_VERSION};
   for (int i = 0; i < 3; ++i) {
-    for (uint32_t version : {0u, 2u}) {
+    for (uint32_t version : {0u, ours[i] - 1, ours[i] + 1}) {
       std::vector<uint8_t> other = bytes;
       std::memcpy(other.data() + 4 + 4 * i, &version, 4);
       Status status = openStatus(other);
       expectMessage(status, Code::Unsupported,
-                    format("%s version %u and this runtime has 1", names[i], version));
+                    format("%s version %u and this runtime has %u", names[i], version, ours[i]));
       expectMessage(status, Code::Unsupported, "axiomc MODEL -o MODEL.axm");
     }
   }

@@ -53,10 +53,10 @@ TEST(KernelTable, ReadsWhatWasWritten) {
   EXPECT_EQ(std::memcmp(rows->data(), f.rows.data(), f.rows.size() * sizeof(AxmKernelRow)), 0);
 }
 
-// An independent value: FNV-1a of 5 + 5 u64, computed by hand with the published constants.
+// An independent value: FNV-1a of 8 + 5 u64, computed by hand with the published constants.
 TEST(KernelTable, SignatureIsFnv1a) {
   AxmKernelRow row{};
-  std::vector<uint8_t> bytes(5 * 8, 0);
+  std::vector<uint8_t> bytes(8 * 8, 0);
   uint64_t hash = 0xcbf29ce484222325u;
   for (uint8_t byte : bytes)
     hash = (hash ^ byte) * 0x100000001b3u;
@@ -75,7 +75,17 @@ TEST(KernelTable, MalformedTablesAreRejected) {
       {"prologue in the table", [](AxmKernelRow &r) { r.prologue = 8; }},
       {"end before the body", [](AxmKernelRow &r) { r.bodyEnd = r.body; }},
       {"end outside", [](AxmKernelRow &r) { r.bodyEnd = 0xffffffff; }},
-      {"unit kind", [](AxmKernelRow &r) { r.unitKind = 2; }},
+      {"unit kind", [](AxmKernelRow &r) { r.unitKind = 3; }},
+      {"spans without a bound", [](AxmKernelRow &r) { r.unitKind = AXM_UNITS_PER_SPAN; }},
+      {"a bound without spans", [](AxmKernelRow &r) { r.maxSpans = 4; }},
+      {"spans of a token, but no units", [](AxmKernelRow &r) { r.spansPerToken = 4; }},
+      {"many spans",
+       [](AxmKernelRow &r) {
+         r.unitKind = AXM_UNITS_PER_SPAN;
+         r.spansPerToken = 1;
+         r.maxSpans = 0xffffffff;
+       }},
+      {"KV blocks without KV memory", [](AxmKernelRow &r) { r.kvBlockBytes = 4096; }},
       {"no units", [](AxmKernelRow &r) { r.unitCount = 0; }},
       {"many units", [](AxmKernelRow &r) { r.unitCount = 0xffffffff; }},
       {"no arguments", [](AxmKernelRow &r) { r.numArgs = 0; }},
@@ -171,6 +181,17 @@ TEST(ProvePlan, RejectsWhatDoesNotFit) {
        [](Fixture &f) {
          f.m.plan.repeats[0].phases[0].tasks.erase(f.m.plan.repeats[0].phases[0].tasks.begin());
        }},
+      {"the last variant must take any number",
+       [](Fixture &f) {
+         f.changeRows(Attention, [](AxmKernelRow &r) {
+           r.unitKind = AXM_UNITS_PER_SPAN;
+           r.spansPerToken = r.maxSpans = 1;
+         });
+       }},
+      {"bytes from KV block to block",
+       [](Fixture &f) { f.changeRows(Qkv, [](AxmKernelRow &r) { r.kvBlockBytes += 64; }); }},
+      {"bytes from KV block to block",
+       [](Fixture &f) { f.changeRows(Attention, [](AxmKernelRow &r) { r.kvBlockBytes -= 64; }); }},
       {"KV cache of layer 1",
        [](Fixture &f) {
          for (TestKernel kernel : {Qkv, Attention})

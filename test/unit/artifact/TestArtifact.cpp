@@ -172,11 +172,10 @@ AxmKernelRow makeRow(AxmUnits kind, uint32_t count, std::vector<AxmArgRow> args,
   row.scratchFixed = scratchFixed;
   row.scratchPerToken = scratchPerToken;
   std::copy(args.begin(), args.end(), row.args);
-  row.signature = kernelSignature(row);
   return row;
 }
 
-enum Slots { X, AnglesSlot, Q, Out };
+enum Slots { X, AnglesSlot, Q, Out, Spans };
 
 TensorInfo tensor(const std::string &name, AxmFormat format, uint64_t rows, uint64_t cols) {
   TensorInfo t;
@@ -254,7 +253,8 @@ void makePlan(Metadata &m, const std::vector<AxmKernelRow> &rows) {
       indices.push_back(2 + 4 * l + first);
     return weight(m, indices);
   };
-  m.plan.slots = {{"x", 0, 256}, {"angles", 0, 40}, {"q", 0, 128}, {"out", 64, 256}};
+  m.plan.slots = {
+      {"x", 0, 256}, {"angles", 0, 40}, {"q", 0, 128}, {"out", 64, 256}, {"spans", 192, 0}};
   m.plan.residualSlot = X;
   std::vector<BindingInfo> kv = {kvLayers(layers), step(AXM_SPACE_POSITIONS),
                                  step(AXM_SPACE_TABLE_OFFSETS), step(AXM_SPACE_BLOCK_TABLES)};
@@ -263,6 +263,7 @@ void makePlan(Metadata &m, const std::vector<AxmKernelRow> &rows) {
   qkv.insert(qkv.end(), kv.begin(), kv.end());
   std::vector<BindingInfo> attention = {slot(Q), slot(Out)};
   attention.insert(attention.end(), kv.begin(), kv.end());
+  attention.push_back(slot(Spans));
 
   RepeatInfo begin, body, end;
   begin.phases.push_back(
@@ -301,6 +302,7 @@ std::vector<AxmKernelRow> testKernelRows(const Metadata &m) {
   std::vector<AxmArgRow> attention = {reads(AXM_SPACE_WORKSPACE, 0, 128),
                                       writes(AXM_SPACE_WORKSPACE, 64, x)};
   attention.insert(attention.end(), kvRead.begin(), kvRead.end());
+  attention.push_back({AXM_SPACE_WORKSPACE, 0, 0, 0, 0, 0});
   AxmKernelRow specs[NumTestKernels] = {
       makeRow(AXM_UNITS_PER_TOKEN, 1,
               {reads(AXM_SPACE_TOKENS, 0, 4), reads(AXM_SPACE_WEIGHTS, bytes(0), 0),
@@ -325,8 +327,18 @@ std::vector<AxmKernelRow> testKernelRows(const Metadata &m) {
                writes(AXM_SPACE_TILES, 0, sizeof(AxmTile) * c.numTiles())},
               64, 100)};
   std::vector<AxmKernelRow> rows;
+  specs[Qkv].kvBlockBytes = specs[Attention].kvBlockBytes = m.kv.blockBytes;
   for (const AxmKernelRow &spec : specs)
     rows.insert(rows.end(), 3, spec);
+  // Attention of few tokens has units per span and a slot in which the spans meet.
+  for (AxmKernelRow *row : {&rows[3 * Attention], &rows[3 * Attention + 1]}) {
+    row->unitKind = AXM_UNITS_PER_SPAN;
+    row->spansPerToken = UINT32_MAX;
+    row->maxSpans = kTestMaxSpans;
+    row->args[row->numArgs - 1].readFixed = row->args[row->numArgs - 1].writeFixed = 192;
+  }
+  for (AxmKernelRow &row : rows)
+    row.signature = kernelSignature(row);
   return rows;
 }
 

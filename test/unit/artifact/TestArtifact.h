@@ -30,6 +30,9 @@ struct TestArtifact {
 /// Kernels of the test model, in the order of its kernel table; each three times, for the variants.
 enum TestKernel { Embed, Angles, Qkv, Attention, Output, Head, NumTestKernels };
 
+/// Of the attention variants for few tokens.
+inline constexpr uint32_t kTestMaxSpans = 10;
+
 std::vector<AxmKernelRow> testKernelRows(const Metadata &metadata);
 /// Header, table and code of an image; entries of `rows` are set.
 std::vector<uint8_t> makeImage(std::vector<AxmKernelRow> &rows);

@@ -1,5 +1,6 @@
 // Rope angles, QKV with the KV write, attention, and the embedding.
 #include "test/unit/codegen/KernelCases.h"
+#include "test/unit/codegen/KvMemory.h"
 #include "test/unit/codegen/RecipeArguments.h"
 
 #include "runtime/base/Half.h"
@@ -15,63 +16,19 @@ const std::vector<Heads> headsShapes = {
     {9, 3, 64, 0, AXM_KV_F16, false, false}, {3, 1, 40, 0, AXM_KV_F16, true, true},
     {4, 4, 18, 70, AXM_KV_F32, false, true}, {8, 1, 128, 100, AXM_KV_F16, true, false},
     {14, 2, 64, 1, AXM_KV_F32, false, true}, {6, 3, 32, 0, AXM_KV_INT8, false, false},
-    {5, 1, 20, 65, AXM_KV_INT8, true, true}};
+    {5, 1, 20, 75, AXM_KV_INT8, true, true}};
 
 namespace {
 
 constexpr uint32_t hidden = 160;
 constexpr float normEps = 1e-6f;
 
-void putElement(AxmKvType type, uint8_t *to, float value) {
-  uint16_t half = f32ToF16(value);
-  int8_t byte = static_cast<int8_t>(value);
-  if (type == AXM_KV_F32)
-    std::memcpy(to, &value, 4);
-  else if (type == AXM_KV_F16)
-    std::memcpy(to, &half, 2);
-  else
-    std::memcpy(to, &byte, 1);
-}
-
-/// KV memory of one layer by the words of kernel_abi.h; block i of the sequence is block table[i].
-/// What the sequence has not reached is NaN.
-std::vector<uint8_t> kvMemory(const KernelSpec &spec, const numerics::KvStore &store,
-                              const std::vector<uint32_t> &table) {
-  uint32_t dim = spec.headDim, padded = plan::headDimPadded(dim), last = 0;
-  for (uint32_t block : table)
-    last = std::max(last, block);
-  // Another layer lies behind each block's bytes, but not behind the last block's.
-  std::vector<uint8_t> memory(spec.kvBlockBytes * last + spec.kvHeadBytes * spec.kvHeads, 0xff);
-  size_t element = spec.kvType == AXM_KV_F32 ? 4 : spec.kvType == AXM_KV_F16 ? 2 : 1;
-  uint32_t width = spec.kvHeads * dim;
-  for (uint32_t position = 0; position < store.length(); ++position)
-    for (uint32_t head = 0; head < spec.kvHeads; ++head) {
-      uint32_t slot = position % AXM_KV_BLOCK;
-      uint8_t *base = memory.data() + spec.kvBlockBytes * table[position / AXM_KV_BLOCK] +
-                      spec.kvHeadBytes * head;
-      uint8_t *values = base + plan::kvKeyBytes(spec.kvType, dim);
-      for (uint32_t d = 0; d < padded; ++d) {
-        size_t from = size_t(position) * width + head * dim + d;
-        if (d < dim)
-          putElement(spec.kvType, base + (d * AXM_KV_BLOCK + slot) * element, store.k[from]);
-        putElement(spec.kvType, values + (slot * padded + d) * element,
-                   d < dim ? store.v[from] : 0.0f);
-      }
-      if (spec.kvType == AXM_KV_INT8) {
-        uint8_t *scales = values + AXM_KV_BLOCK * padded + 4 * slot;
-        std::memcpy(scales, &store.kscale[size_t(position) * spec.kvHeads + head], 4);
-        std::memcpy(scales + 256, &store.vscale[size_t(position) * spec.kvHeads + head], 4);
-      }
-    }
-  return memory;
-}
-
 class HeadsBuilder {
 public:
   explicit HeadsBuilder(const Heads &h)
       : h(h), half(h.dim / 2), padded(plan::headDimPadded(h.dim)),
         qScale(h.qkNorm ? 0x1p-2f : 0x1p-9f), rng(h.dim * 31 + h.heads) {
-    for (KernelSpec *spec : {&angles, &qkv, &attention}) {
+    for (KernelSpec *spec : {&angles, &qkv, &attention, &spans}) {
       spec->heads = h.heads;
       spec->kvHeads = h.kvHeads;
       spec->headDim = h.dim;
@@ -93,7 +50,9 @@ public:
                   {AXM_FORMAT_F16, h.kvHeads * h.dim, h.kvHeads, 8, h.bias},
                   {AXM_FORMAT_Q8, h.kvHeads * h.dim, h.kvHeads, 8, h.bias}};
     attention.name = "attention";
-    attention.kind = KernelKind::Attention;
+    attention.kind = spans.kind = KernelKind::Attention;
+    spans.name = "spans";
+    spans.spanUnits = true;
   }
 
   KernelCase build() {
@@ -102,7 +61,7 @@ public:
                   (h.type == AXM_KV_F32   ? "f32"
                    : h.type == AXM_KV_F16 ? "f16"
                                           : "int8");
-    result.specs = {angles, qkv, attention};
+    result.specs = {angles, qkv, attention, spans};
     invFreq = randomVector(half, plan::padTo(half, 32), 1e-4f, 1.0f, rng);
     norm = randomVector(hidden, hidden, 0.5f, 1.5f, rng);
     qnorm = randomVector(h.dim, plan::padTo(h.dim, 32), 0.5f, 1.5f, rng);
@@ -118,14 +77,15 @@ public:
     if (h.window != 1)
       chosenScores();
     chosenAngles();
-    // A last bit of a rotated key is rarely a bit of what f16 keeps of it: many keys.
+    // A last bit of a rotated key is rarely a bit of what f16 keeps of it: one in some thousand.
+    uint32_t many = plan::padTo(std::max(1024u, (1u << 17) / (h.kvHeads * half)), AXM_KV_BLOCK);
     std::vector<uint32_t> table;
-    for (uint32_t block = 0; block < 16; ++block)
-      table.push_back(15 - block);
+    for (uint32_t block = many / AXM_KV_BLOCK; block > 0; --block)
+      table.push_back(block - 1);
     for (Rows rows : {Rows::Many, Rows::Small, Rows::Ties})
       if (rows == Rows::Many || h.qkNorm) {
         store = emptyStore();
-        chunk(store, table, 1024, rows);
+        chunk(store, table, many, rows);
       }
     return std::move(result);
   }
@@ -135,7 +95,7 @@ private:
   const uint32_t half, padded;
   const float qScale; ///< makes scores of some units, so that every position has a weight
   std::mt19937 rng;
-  KernelSpec angles, qkv, attention;
+  KernelSpec angles, qkv, attention, spans;
   KernelCase result;
   std::vector<float> invFreq, norm, qnorm, knorm;
   std::vector<Matrix> matrices;
@@ -229,10 +189,10 @@ private:
         for (uint32_t n = 0; i == 0 && n < width; ++n)
           q[(t * h.heads + n / h.dim) * padded + n % h.dim] = row[n] * qScale;
       }
-    Bytes before = bytesOf(kvMemory(qkv, store, table));
+    Bytes before = bytesOf(kvMemory(qkv, {&store}, {table}));
     for (uint32_t t = 0; t < tokens; ++t)
       store.write(first + t, &part[1][t * h.kvHeads * h.dim], &part[2][t * h.kvHeads * h.dim]);
-    Bytes after = bytesOf(kvMemory(qkv, store, table));
+    Bytes after = bytesOf(kvMemory(qkv, {&store}, {table}));
 
     std::vector<Operand> operands = {{"input", bytesOf(x)}, {"norm", bytesOf(norm)}};
     for (size_t i = 0; i < 3; ++i) {
@@ -300,33 +260,41 @@ private:
     }
     std::vector<Operand> operands = {{"q", bytesOf(q)},
                                      {"out", unwritten(out.size() * 4), bytesOf(out), stride * 4},
-                                     {"kv", bytesOf(kvMemory(attention, store, table))}};
+                                     {"kv", bytesOf(kvMemory(attention, {&store}, {table}))}};
     addTables(operands, positions, table);
-    result.launches.push_back({2, what, operands, tokens, 3});
+    operands.push_back({"spans", bytesOf(std::vector<uint8_t>(64))});
+    for (uint32_t calls : {1u, 3u})
+      result.launches.push_back({2, what, operands, tokens, calls});
+    operands.back() = spansOperand(spans);
+    result.launches.push_back({3, what, operands, tokens, 3});
   }
 
-  /// Queries whose softmax, or fold of two blocks, takes exp of exactly the expArguments. Keys are
-  /// ones and zeros, so that a query's features are scores of chosen positions: feature Each scores
-  /// one position in each vector of 8 positions, Rest the positions that no other feature scores.
-  /// Each chosen position's value is a feature of the output of its own.
+  /// Queries whose softmax, or fold of two blocks or spans, takes exp of exactly the expArguments.
+  /// Keys are ones and zeros, so that a query's features are scores of chosen positions: feature
+  /// Each scores one position in each vector of 8 positions, Rest the positions that no other
+  /// feature scores. Each chosen position's value is a feature of the output of its own.
   void chosenScores() {
-    enum Feature { Each, Rest, Filler, At1, At2, At63, At64, At65 };
+    // First and Second of every block, Last of blocks 0 and 3, two positions of block 1, two of the
+    // second span.
+    enum Feature { Each, Rest, Filler, First, Second, Last, BlockA, BlockB, SpanA, SpanB };
     numerics::KvStore store = emptyStore();
-    for (uint32_t j = 0; j < 128; ++j) {
+    for (uint32_t j = 0; j < 320; ++j) {
       std::vector<float> k(h.dim, 0.0f), v(h.dim, 0.0f);
       // int8 keeps small integers as they are when the largest is 127.
       k[Filler] = v[h.dim - 1] = 127.0f;
-      uint32_t each = j == 57 ? 7 : j < 63 && j % 9 == 0 ? j / 9 : 8;
-      uint32_t feature = each < 8  ? Each
-                         : j == 1  ? At1
-                         : j == 2  ? At2
-                         : j == 63 ? At63
-                         : j == 64 ? At64
-                         : j == 65 ? At65
-                                   : Rest;
+      uint32_t block = j / AXM_KV_BLOCK, slot = j % AXM_KV_BLOCK;
+      uint32_t each = slot == 57 ? 7 : slot < 63 && slot % 9 == 0 ? slot / 9 : 8;
+      bool last = slot == 63 && block % 3 == 0, pair = block == 1 || block == 4;
+      uint32_t feature = each < 8            ? Each
+                         : slot == 1         ? First
+                         : slot == 2         ? Second
+                         : last              ? Last
+                         : pair && slot == 3 ? (block == 1 ? BlockA : SpanA)
+                         : pair && slot == 4 ? (block == 1 ? BlockB : SpanB)
+                                             : Rest;
       k[feature] = 1.0f;
       if (feature != Rest)
-        v[feature == Each ? each : 8 + feature] = 1.0f;
+        v[feature == Each ? each : 8 + (feature < SpanA ? feature : feature - 2)] = 1.0f;
       std::vector<float> keys, values;
       for (uint32_t head = 0; head < h.kvHeads; ++head) {
         keys.insert(keys.end(), k.begin(), k.end());
@@ -336,27 +304,49 @@ private:
     }
     std::vector<float> queries;
     std::vector<int32_t> positions;
-    const float out = -1000;
-    for (float argument : expArguments)
-      for (int fold = 0; fold < 3; ++fold) {
-        positions.push_back(fold ? 127 : 63);
+    enum Kind { Within, Rising, Falling };
+    auto add = [&](float argument, Kind kind, bool spansMeet, std::vector<int32_t> at) {
+      const float out = -1000;
+      for (int32_t position : at) {
+        positions.push_back(position);
         for (uint32_t head = 0; head < h.heads; ++head) {
           std::vector<float> q(h.dim, 0.0f);
           // Another exp below the chosen one: a sum of its own for every head.
           float more = argument - std::uniform_real_distribution<float>(0, 1)(rng);
-          q[Rest] = out;
-          q[Each] = fold ? out : argument;
-          q[At1] = fold ? out : 0.0f;
-          q[At2] = fold ? out : more;
-          q[At63] = fold == 0 ? out : fold == 1 ? argument : 0.0f;
-          q[At64] = fold == 2 ? argument : 0.0f;
-          q[At65] = fold == 2 ? more : more - argument;
+          std::fill_n(q.begin(), SpanB + 1, out);
+          q[Filler] = 0.0f;
+          if (kind == Within) {
+            q[Each] = argument;
+            q[First] = 0.0f;
+            q[Second] = more;
+          } else {
+            q[Last] = kind == Rising ? argument : 0.0f;
+            q[spansMeet ? SpanA : BlockA] = kind == Rising ? 0.0f : argument;
+            q[spansMeet ? SpanB : BlockB] = kind == Rising ? more - argument : more;
+          }
           for (float &value : q)
             value /= qScale; // a power of two
           queries.insert(queries.end(), q.begin(), q.end());
         }
       }
-    addAttention(queries, store, positions, {1, 0}, "chosen scores");
+    };
+    for (size_t i = 0; i < expArguments.size(); ++i) {
+      // Blocks that are seen whole and in part; tokens alone and, in rising order, side by side.
+      for (std::vector<int32_t> at : {std::vector<int32_t>{63}, {62}, {62, 63}, {128}, {128, 129}})
+        add(expArguments[i], Within, false, at);
+      for (Kind kind : {Rising, Falling}) {
+        for (std::vector<int32_t> at : {std::vector<int32_t>{127}, {126, 127}})
+          add(expArguments[i], kind, false, at);
+        for (std::vector<int32_t> at : {std::vector<int32_t>{319}, {318, 319}})
+          add(expArguments[i], kind, true, at);
+      }
+      // The memory for spans bounds a step's tokens.
+      if (i % 6 == 5 || i + 1 == expArguments.size()) {
+        addAttention(queries, store, positions, {4, 2, 0, 1, 3}, "chosen scores");
+        queries.clear();
+        positions.clear();
+      }
+    }
   }
 };
 

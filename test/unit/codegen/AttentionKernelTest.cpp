@@ -15,6 +15,13 @@ TEST_P(AttentionKernels, AnglesQkvAndAttentionEqualTheInterpreter) {
 
 INSTANTIATE_TEST_SUITE_P(Heads, AttentionKernels, testing::ValuesIn(headsShapes));
 
+class AttentionContexts : public testing::TestWithParam<Heads> {};
+
+TEST_P(AttentionContexts, EqualTheInterpreter) { EXPECT_EQ(contextsCase(GetParam()).check(), ""); }
+
+INSTANTIATE_TEST_SUITE_P(Heads, AttentionContexts, testing::ValuesIn(headsShapes));
+INSTANTIATE_TEST_SUITE_P(MoreHeads, AttentionContexts, testing::ValuesIn(contextShapes));
+
 TEST(EmbedKernel, DecodesRowsOfEveryFormat) {
   for (AxmFormat format : allFormats)
     EXPECT_EQ(embedCase(format).check(), "");

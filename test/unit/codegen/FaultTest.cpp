@@ -44,8 +44,10 @@ std::vector<KernelCase> firstLevelCases() {
     cases.push_back(embedCase(format));
   }
   for (const Heads &heads : headsShapes)
-    if (heads.window != 1)
+    if (heads.window != 1) {
       cases.push_back(headsCase(heads));
+      cases.push_back(contextsCase(heads));
+    }
   return cases;
 }
 

@@ -134,25 +134,32 @@ bool isCutBelowOne(arith::ConstantOp constant) {
 /// clears a row's padding although its table, packed with a padding of zeros, has just given it. A
 /// table that is decoded (0 * scale + min) is not copied.
 bool clearsWhatIsZero(scf::ForOp loop) {
-  bool clears = true, computes = false;
-  loop.walk([&](LLVM::StoreOp store) { clears &= floatConstant(store.getValue()) == 0.0f; });
+  bool clears = false, computes = false, other = false;
+  loop.walk([&](Operation *op) {
+    auto store = dyn_cast<LLVM::StoreOp>(op);
+    bool clear = store && floatConstant(store.getValue()) == 0.0f;
+    clears |= clear;
+    other |= (store && !clear) || isa<CallOpInterface>(op);
+  });
   loop->getParentOfType<func::FuncOp>().walk([&](Operation *op) {
     computes |= isa<arith::MulFOp, arith::AddFOp, arith::SubFOp, arith::DivFOp, LLVM::FMAOp>(op);
   });
-  return clears && !computes;
+  return clears && !other && !computes;
 }
 
-/// index >= low against index > low in the mask of a softmax: without a window low is
-/// max(0, start) - start = 0, and a vector past the first has no index 0.
-bool isAboveZero(arith::CmpIOp compare) {
-  auto index = compare.getLhs().getDefiningOp<arith::AddIOp>();
-  auto low = compare.getRhs().getDefiningOp<vector::BroadcastOp>();
-  auto narrow = low ? low.getSource().getDefiningOp<arith::TruncIOp>() : arith::TruncIOp();
-  auto difference = narrow ? narrow.getIn().getDefiningOp<arith::SubIOp>() : arith::SubIOp();
-  auto most = difference ? difference.getLhs().getDefiningOp<arith::MaxUIOp>() : arith::MaxUIOp();
-  return compare.getPredicate() == arith::CmpIPredicate::sge && index && most &&
-         integerConstant(index.getRhs()).value_or(0) > 0 && integerConstant(most.getLhs()) == 0 &&
-         most.getRhs() == difference.getRhs();
+/// A loop of two steps that only adds to a zero: 0 + a + b is 0 + b + a.
+bool addsTwo(scf::ForOp loop) {
+  if (trips(loop) != 2 || loop.getNumResults() != 1 || !isZero(loop.getInitArgs()[0]))
+    return false;
+  auto add = loop.getBody()->getTerminator()->getOperand(0).getDefiningOp<arith::AddFOp>();
+  return add && add.getLhs() == loop.getRegionIterArgs()[0] && add.getLhs().hasOneUse();
+}
+
+/// Counts tokens that are computed together; they may as well be computed one by one.
+bool countsTokens(scf::ForOp loop) {
+  bool stores = false;
+  loop.walk([&](LLVM::StoreOp) { stores = true; });
+  return !stores && loop.getNumResults() == 1 && loop.getResult(0).getType().isInteger(64);
 }
 
 } // namespace
@@ -163,8 +170,9 @@ const char *harmlessRule(const Place &place) {
                               *clamp = "a difference from the maximum is never near 88",
                               *cut = "exp(-87) is added to at least 1",
                               *once = "the loop runs at most once", *never = "the loop never runs",
-                              *above = "no lane of the vector is position 0",
-                              *clear = "a copied row's padding is zero before it is cleared";
+                              *clear = "a copied row's padding is zero before it is cleared",
+                              *commute = "0 + a + b is 0 + b + a",
+                              *shorter = "a tile of tokens may be shorter";
   Operation *op = place.op;
   if (auto fma = dyn_cast<LLVM::FMAOp>(op); fma && place.fault == Fault::LostFma) {
     if (significantBits(fma.getA()) + significantBits(fma.getB()) <= 24)
@@ -190,13 +198,14 @@ const char *harmlessRule(const Place &place) {
     if (isCutBelowOne(constant))
       return cut;
   }
-  if (auto compare = dyn_cast<arith::CmpIOp>(op);
-      compare && place.fault == Fault::Bound && isAboveZero(compare))
-    return above;
   if (auto loop = dyn_cast<scf::ForOp>(op)) {
     std::optional<int64_t> count = trips(loop);
     if (place.fault == Fault::Order && count && *count <= 1)
       return once;
+    if (place.fault == Fault::Order && addsTwo(loop))
+      return commute;
+    if (place.fault == Fault::Bound && countsTokens(loop))
+      return shorter;
     if (place.fault == Fault::Bound && count == 0)
       return never;
     if (place.fault == Fault::Bound && clearsWhatIsZero(loop))

@@ -20,7 +20,8 @@ template <typename T> Bytes bytesOf(const std::vector<T> &values) {
 /// What an operand holds that the kernel writes whole; read as a float it is a NaN.
 Bytes unwritten(size_t bytes);
 
-/// One argument of a launch: all its bytes before and after. An input stays as it is.
+/// One argument of a launch: all its bytes before, and after as far as they are known. An input
+/// stays as it is.
 struct Operand {
   Operand(std::string name, Bytes same) : name(std::move(name)), before(same), after(same) {}
   Operand(std::string name, Bytes before, Bytes after, size_t rowBytes, bool floats = true)
@@ -73,10 +74,13 @@ struct Heads {
 };
 /// Rope angles, QKV (rope, QK-norm, KV write) and attention for one shape of heads.
 KernelCase headsCase(const Heads &heads);
+/// Attention alone, both forms: contexts around the borders of blocks and spans, several sequences
+/// in a step, in few and in many parts.
+KernelCase contextsCase(const Heads &heads);
 KernelCase embedCase(AxmFormat format);
 
 extern const std::vector<Shape> plainShapes, swiGluShapes, headShapes;
-extern const std::vector<Heads> headsShapes;
+extern const std::vector<Heads> headsShapes, contextShapes;
 
 /// An x between low and high (0 < low) with f(x) == target, for an f that rises but for its
 /// roundings; 0 if there is none near where f passes the target.

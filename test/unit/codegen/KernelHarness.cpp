@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <numeric>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -72,17 +73,33 @@ void KernelImage::run(size_t index, const std::vector<void *> &args, uint32_t to
   const AxmKernelRow &row = rows_[index];
   if (args.size() != row.numArgs)
     abort();
-  uint32_t units = row.unitKind == AXM_UNITS_FIXED ? row.unitCount : row.unitCount * tokens;
+  uint32_t units = row.unitCount, spans = 0;
+  if (row.unitKind != AXM_UNITS_FIXED)
+    units *= tokens;
+  if (row.unitKind == AXM_UNITS_PER_SPAN) {
+    for (size_t i = 0; const plan::KernelArg &arg : plan::kernelArgs(specs_[index])) {
+      const auto *positions = static_cast<const uint32_t *>(args[i++]);
+      for (uint32_t t = 0; arg.space == AXM_SPACE_POSITIONS && t < tokens; ++t)
+        spans = std::max(spans, std::min(positions[t] / AXM_ATTENTION_SPAN + 1, row.spansPerToken));
+    }
+    if (tokens * spans > row.maxSpans)
+      abort();
+    units *= spans;
+  }
   std::mt19937 rng(seed);
   std::vector<uint32_t> bounds = {0, units};
   for (uint32_t i = 1; i < calls; ++i)
-    bounds.push_back(static_cast<uint32_t>(rng() % (units + 1)));
+    bounds.push_back(calls == units ? i : static_cast<uint32_t>(rng() % (units + 1)));
   std::sort(bounds.begin(), bounds.end());
-  for (size_t i = 0; i + 1 < bounds.size(); ++i) {
+  // Parts come in any order.
+  std::vector<size_t> order(bounds.size() - 1);
+  std::iota(order.begin(), order.end(), 0);
+  std::shuffle(order.begin(), order.end(), rng);
+  for (size_t i : order) {
     size_t bytes = row.scratchFixed + row.scratchPerToken * tokens;
     Guarded scratch((bytes + 63) / 64 * 64);
     std::memset(scratch.as(), 0xff, scratch.size());
-    AxmLaunch launch = {args.data(), tokens, bounds[i], bounds[i + 1], 0, scratch.as()};
+    AxmLaunch launch = {args.data(), tokens, bounds[i], bounds[i + 1], spans, scratch.as()};
     if (row.prologue)
       reinterpret_cast<AxmKernelEntry>(base_ + row.prologue)(&launch);
     reinterpret_cast<AxmKernelEntry>(base_ + row.body)(&launch);

@@ -45,7 +45,8 @@ public:
   KernelImage(const KernelImage &) = delete;
 
   /// Runs kernel `index` for T tokens over all its units, split at random places into `calls`
-  /// parts, each with a scratch of its own that holds NaNs at first.
+  /// parts (or one a unit) that run in random order, each with a scratch of its own that holds NaNs
+  /// at first.
   void run(size_t index, const std::vector<void *> &args, uint32_t tokens, uint32_t calls = 1,
            uint32_t seed = 0) const;
 

@@ -4,6 +4,7 @@
 
 #include <bit>
 #include <cmath>
+#include <numeric>
 
 namespace axiom::test {
 
@@ -365,9 +366,10 @@ KernelCase chosenLogitsCase() {
   result.launches.push_back(headLaunch(result.specs[0], 0, x, pick, std::vector<float>(inner, one),
                                        givenMatrix(64, inner, weights), "chosen logits"));
   // The same kernel on rows where the norm counts.
-  pick.resize(manyRows);
+  pick.resize(4 * manyRows);
+  std::iota(pick.begin(), pick.end(), 0);
   result.launches.push_back(headLaunch(
-      result.specs[0], 0, randomRows(manyRows, inner, Fill::Random, rng), pick,
+      result.specs[0], 0, randomRows(4 * manyRows, inner, Fill::Random, rng), pick,
       randomVector(inner, inner, 0.5f, 1.5f, rng),
       randomMatrix(result.specs[0].ranges[0], inner, {}, Fill::Random, rng), "any rows"));
   return result;

@@ -110,7 +110,7 @@ TEST_F(ExecutorTest, EveryUnitOnceWithOnePrologueAThread) {
         size_t index = 3 * k + (k == Head ? 0 : variant); // one row reaches the head
         const AxmKernelRow &row = program.kernels[index].row;
         uint32_t n = k == Head ? 1 : tokens;
-        uint32_t units = row.unitCount * (row.unitKind == AXM_UNITS_PER_TOKEN ? n : 1);
+        uint32_t units = row.unitCount * (row.unitKind == AXM_UNITS_FIXED ? 1 : n); // one span
         uint32_t repetitions = k == Qkv || k == Attention || k == Output ? 2 : 1;
         std::vector<uint32_t> covered(units);
         std::map<std::pair<std::thread::id, void *>, int> prologues, bodies;
@@ -140,6 +140,36 @@ TEST_F(ExecutorTest, EveryUnitOnceWithOnePrologueAThread) {
         }
       }
     }
+  }
+}
+
+TEST_F(ExecutorTest, SpansFollowThePositions) {
+  program.config.maxContext = 512;
+  auto executor = make(2);
+  const struct {
+    uint32_t tokens, last, variant, spans;
+  } cases[] = {{1, 0, 0, 1},   {1, 255, 0, 1}, {1, 256, 0, 2}, {1, 511, 0, 2},
+               {5, 511, 1, 2}, {6, 511, 2, 0}, {6, 255, 1, 1}, {8, 300, 2, 0}, // at most 10 spans
+               {9, 511, 2, 0}};
+  for (const auto &c : cases) {
+    recorder.calls.clear();
+    StepData data(program, c.tokens, 1);
+    data.blockTables = {0, 1, 2, 3, 4, 5, 6, 7};
+    for (uint32_t t = 0; t < c.tokens; ++t)
+      data.positions[t] = static_cast<int32_t>(c.last - (c.tokens - 1 - t));
+    data.bind();
+    Status status = executor->step(data.input);
+    ASSERT_TRUE(status.ok()) << status.message();
+    uint32_t units = 0;
+    for (const Call &call : recorder.calls)
+      if (call.kernel / 3 == Attention) {
+        EXPECT_EQ(call.kernel, static_cast<int>(3 * Attention + c.variant)) << c.tokens;
+        EXPECT_EQ(call.launch.spans, c.spans) << c.tokens;
+        units += call.launch.end - call.launch.begin;
+      } else {
+        EXPECT_EQ(call.launch.spans, 0u);
+      }
+    EXPECT_EQ(units, 2 * c.tokens * std::max(c.spans, 1u)) << c.tokens; // two layers
   }
 }
 

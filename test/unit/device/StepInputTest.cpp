@@ -91,8 +91,8 @@ TEST(ExecutorOptions, MemoryIsPlannedAndRefused) {
   options.numBlocks = 10;
   auto memory = Executor::plan(program, options);
   ASSERT_TRUE(memory.ok());
-  // x, angles (40 a token), q, out (64 more), each rounded up to 64.
-  EXPECT_EQ(memory->workspace, 32u * 256 + 32 * 40 + 32 * 128 + (64 + 32 * 256));
+  // x, angles (40 a token), q, out (64 more), spans, each rounded up to 64.
+  EXPECT_EQ(memory->workspace, 32u * 256 + 32 * 40 + 32 * 128 + (64 + 32 * 256) + 192);
   EXPECT_EQ(memory->kv, 10 * program.kv.blockBytes);
   EXPECT_EQ(memory->scratch, 2u * 3264); // the head: 64 + 100 * 32
 

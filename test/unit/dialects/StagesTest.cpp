@@ -145,7 +145,7 @@ TEST_P(Stages, SameBits) {
     }
   EXPECT_EQ(layers, 3u);
   EXPECT_EQ(plan->repeats.size(), c.windows ? 5u : 3u);
-  EXPECT_EQ(plan->kernels.size(), c.windows ? 9u : 8u);
+  EXPECT_EQ(plan->kernels.size(), c.windows ? 11u : 9u);
 
   std::vector<uint8_t> segment;
   std::vector<SegmentTensor> table;
