@@ -139,7 +139,7 @@ Result<const SegmentInfo *> Artifact::Impl::chooseImage(const std::string &isa) 
   }
   std::string has;
   const SegmentInfo *best = nullptr;
-  const IsaLevel *bestLevel = nullptr;
+  const IsaLevel *bestLevel = nullptr, *unproven = nullptr;
   for (const SegmentInfo &segment : metadata.segments) {
     if (segment.kind != SegmentKind::Code)
       continue;
@@ -147,9 +147,13 @@ Result<const SegmentInfo *> Artifact::Impl::chooseImage(const std::string &isa) 
     if (segment.target.rfind(kTargetPrefix, 0) != 0)
       continue;
     const IsaLevel *level = findIsaLevel(segment.target.substr(std::strlen(kTargetPrefix)));
-    // Later levels of the list are better.
-    if (!level || (isa.empty() ? !level->proven : isa != level->name) || level->missing() != 0)
+    if (!level || (!isa.empty() && isa != level->name) || level->missing() != 0)
       continue;
+    if (isa.empty() && !level->proven) {
+      unproven = level;
+      continue;
+    }
+    // Later levels of the list are better.
     if (!bestLevel || level > bestLevel) {
       best = &segment;
       bestLevel = level;
@@ -161,6 +165,11 @@ Result<const SegmentInfo *> Artifact::Impl::chooseImage(const std::string &isa) 
     if (uint64_t missing = asked->missing())
       return Status(Code::Unsupported, format("this CPU does not have what %s needs: %s",
                                               asked->name, featureNames(missing).c_str()));
+  if (unproven)
+    return Status(Code::Unsupported,
+                  format("its code for %s would run here, but no full check has passed on such a "
+                         "CPU yet: tools/cpu-check makes one; until then give --isa=%s",
+                         unproven->name, unproven->name));
   return Status(
       Code::Unsupported,
       format("it has no code for this CPU%s%s: the file has %s, the CPU has %s; rebuild it "
@@ -362,7 +371,7 @@ Result<std::vector<ImageInfo>> Artifact::images() const {
       AXIOM_ASSIGN_OR_RETURN(image.rows, readKernelTable(impl_->segmentBytes(segment)));
       const IsaLevel *level = findIsaLevel(segment.target.substr(std::strlen(kTargetPrefix)));
       if (!level)
-        image.note = "a level that this build does not know";
+        image.note = "for another architecture, or newer than this build";
       else if (uint64_t missing = level->missing())
         image.note = "this CPU lacks " + featureNames(missing);
       else if (!level->proven)

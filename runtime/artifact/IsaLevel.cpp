@@ -2,6 +2,8 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#elif defined(__aarch64__)
+#include <sys/auxv.h>
 #endif
 
 namespace axiom {
@@ -78,6 +80,29 @@ uint64_t readFeatures() {
     if ((regs[f.leaf][f.reg] >> f.bit & 1) && (state & f.state) == f.state)
       features |= uint64_t(1) << i;
   }
+  return features;
+}
+
+const char *featureName(size_t i) { return i < kNumFeatures ? kFeatures[i].name : nullptr; }
+std::span<const IsaLevel> levels() { return kLevels; }
+
+#elif defined(__aarch64__)
+
+struct Feature {
+  const char *name;
+  unsigned long capability; ///< in AT_HWCAP
+};
+
+constexpr Feature kFeatures[] = {{"asimd", HWCAP_ASIMD}, {"asimddp", HWCAP_ASIMDDP}};
+constexpr size_t kNumFeatures = sizeof kFeatures / sizeof kFeatures[0];
+
+constexpr IsaLevel kLevels[] = {{"aarch64-dotprod", 3, false}};
+
+uint64_t readFeatures() {
+  uint64_t features = 0;
+  for (size_t i = 0; i < kNumFeatures; ++i)
+    if (::getauxval(AT_HWCAP) & kFeatures[i].capability)
+      features |= uint64_t(1) << i;
   return features;
 }
 

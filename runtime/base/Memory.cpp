@@ -76,6 +76,9 @@ Status Pages::makeExecutable() {
   if (data_ && ::mprotect(data_, size_, PROT_READ | PROT_EXEC) != 0)
     return Status(Code::Unsupported,
                   format("the system refuses to make memory executable: %s", std::strerror(errno)));
+  // Where instructions have a cache of their own, it may hold what was there before (AArch64).
+  char *begin = reinterpret_cast<char *>(data_);
+  __builtin___clear_cache(begin, begin + size_);
   return Status::okStatus();
 }
 

@@ -2,10 +2,11 @@
 //
 // Random mixes of requests (1 to 16 at once, in every eighth mix up to 64, random chunk sizes, 1 to
 // 8 threads, much or little KV memory so that some are preempted), with the code of ISA level `isa`
-// if one is named; requests alone always run the code that is chosen without it. Each row of logits
-// that a request sees, and each token that it gets, must equal bit for bit what the same request
-// sees alone on one thread. Prints and asserts how many steps held several sequences, how many
-// prompts were split and how many sequences preempted.
+// if one is named; requests alone run the code that is chosen without it, or `isa` where none is.
+// Each row of logits that a request sees, and each token that it gets, must equal bit for bit what
+// the same request sees alone on one thread. Prints and asserts how many steps held several
+// sequences, how many prompts were split and how many sequences preempted; and a digest of what the
+// requests see, which is the same on every machine.
 #include "runtime/base/Sha256.h"
 #include "runtime/include/axiom/axiom.hpp"
 
@@ -83,14 +84,16 @@ int main(int argc, char **argv) {
   }
   uint32_t mixes = argc > 2 ? static_cast<uint32_t>(std::atoi(argv[2])) : 500;
   uint32_t seed = argc > 3 ? static_cast<uint32_t>(std::atoi(argv[3])) : 1;
-  auto model = axiom::Model::open(argv[1]);
-  if (!model)
-    die(model.error().message);
   axiom::LoadOptions load;
   load.isa = argc > 4 ? argv[4] : "";
   auto variant = axiom::Model::open(argv[1], load);
   if (!variant)
     die(variant.error().message);
+  auto model = axiom::Model::open(argv[1]);
+  if (!model && argc > 4)
+    model = axiom::Model::open(argv[1], load);
+  if (!model)
+    die(model.error().message);
   uint32_t vocab = model->info().vocab, context = std::min(model->info().max_context, 300u);
   std::mt19937 random(seed);
   auto upTo = [&](uint32_t n) { return static_cast<uint32_t>(random() % n); };
@@ -118,6 +121,12 @@ int main(int argc, char **argv) {
     if (!engine)
       die(engine.error().message);
     finish(*engine, submit(*engine, c, alone[i]), alone[i]);
+  }
+  axiom::Sha256 all;
+  for (const Seen &seen : alone) {
+    for (const auto &[position, row] : seen.rows)
+      all.update(row);
+    all.update(seen.tokens.data(), seen.tokens.size() * sizeof(int32_t));
   }
 
   uint64_t steps = 0, mixed = 0, split = 0, preempted = 0, compared = 0;
@@ -161,10 +170,11 @@ int main(int argc, char **argv) {
   std::printf(
       "%s: %u mixes: %llu rows of logits bit-equal; %llu steps, %llu with several sequences, "
       "%llu prompts "
-      "split, %llu sequences preempted\n",
+      "split, %llu sequences preempted; digest %.16s\n",
       variant->info().target, mixes, static_cast<unsigned long long>(compared),
       static_cast<unsigned long long>(steps), static_cast<unsigned long long>(mixed),
-      static_cast<unsigned long long>(split), static_cast<unsigned long long>(preempted));
+      static_cast<unsigned long long>(split), static_cast<unsigned long long>(preempted),
+      axiom::sha256Hex(all.finish()).c_str());
   if (mixed < mixes || split < mixes / 4 || preempted < mixes / 10)
     die("too few mixed steps, split prompts or preemptions: the test shows nothing");
   return 0;

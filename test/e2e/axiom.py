@@ -133,13 +133,13 @@ def read_npy(path):
     return Table(rows, cols, values)
 
 
-def logits(artifact, ids, *options):
-    """Teacher-forced logits of every position."""
+def logits(artifact, ids, *options, program=None):
+    """Teacher-forced logits of every position, by axiom-eval or the words of `program`."""
     with tempfile.TemporaryDirectory() as folder:
         tokens, out = os.path.join(folder, "ids.txt"), os.path.join(folder, "out.npy")
         with open(tokens, "w") as f:
             f.write(",".join(map(str, ids)))
-        run(binary("axiom-eval"), "logits", artifact, "--tokens-file", tokens, "--out", out, *options).ok()
+        run(*(program or [binary("axiom-eval")]), "logits", artifact, "--tokens-file", tokens, "--out", out, *options).ok()
         table = read_npy(out)
     if table.rows != len(ids):
         raise Failed(f"axiom-eval logits gave {table.rows} rows for {len(ids)} tokens")
