@@ -23,11 +23,10 @@ public:
       SmallVector<Value> acc(carried);
       Value at = e.at(weights, e.mul(g, e.i64c(groupBytes)));
       prefetch(at);
-      Value scale = ops.halves(at);
-      if (shape.format == AXM_FORMAT_Q8)
-        group(g, scale, Value(), ops.signedBytes(e.at(at, 16)), acc);
-      else
-        group(g, scale, ops.halves(e.at(at, 16)), ops.nibbles(e.at(at, 32)), acc);
+      bool min = shape.format == AXM_FORMAT_Q4F16;
+      group(
+          g, e.at(at, min ? 32 : 16), [&] { return ops.halves(at); },
+          [&] { return min ? ops.halves(e.at(at, 16)) : Value(); }, acc);
       return acc;
     });
   }
@@ -57,13 +56,10 @@ private:
                 SmallVector<Value> sums(inner);
                 Value block = e.at(at, e.mul(g, e.i64c(groupBytes))), k = e.add(done, g);
                 prefetch(block);
-                if (six) {
-                  group(k, d, Value(), ops.sixBits(block), sums);
-                  return sums;
-                }
-                Value scale = e.fmul(d, ops.small(block));
-                Value min = e.fmul(dm, ops.small(e.at(block, 8)));
-                group(k, scale, min, ops.nibbles(e.at(block, 16)), sums);
+                group(
+                    k, six ? block : e.at(block, 16),
+                    [&] { return six ? d : e.fmul(d, ops.small(block)); },
+                    [&] { return six ? Value() : e.fmul(dm, ops.small(e.at(block, 8))); }, sums);
                 return sums;
               });
           SmallVector<Value> next = {e.at(at, e.mul(length, e.i64c(groupBytes))),
@@ -74,21 +70,34 @@ private:
     return SmallVector<Value>(ArrayRef<Value>(result).drop_front(2));
   }
 
-  /// The f32 step of docs/numerics.md for every token.
-  void group(Value g, Value wscale, Value wmin, ArrayRef<Value> weights, SmallVector<Value> &acc) {
-    Value acts = e.at(a.acts, e.shl(g, 5)), pairs = e.at(a.scales, e.shl(g, 3));
-    Value sums = e.at(a.sums, e.shl(g, 2));
+  /// The f32 step of docs/numerics.md for every token; `weights`: behind the group's scales. These
+  /// are made behind the first dot, when registers are free again.
+  void group(Value g, Value weights, function_ref<Value()> wscale, function_ref<Value()> wmin,
+             SmallVector<Value> &acc) {
+    Value first = e.at(a.acts, e.shl(g, 5)), pairs = e.at(a.scales, e.shl(g, 3));
+    Value firstSum = e.at(a.sums, e.shl(g, 2));
+    SmallVector<Value> acts, sums;
     for (int64_t t = 0; t < shape.tokens; ++t) {
-      int64_t offset = t * shape.actStride;
-      Value at = e.at(acts, offset), pair = e.at(pairs, offset);
-      Value sum = e.at(sums, offset);
-      Value dot = shape.format == AXM_FORMAT_Q8   ? ops.signedDot(weights, at, sum)
-                  : shape.format == AXM_FORMAT_Q6 ? ops.sixBitDot(weights, at, sum)
-                                                  : ops.nibbleDot(weights, at);
-      acc[t] = e.fma(dot, e.fmul(wscale, e.loadSplat(ops.f, pair)), acc[t]);
-      if (wmin)
-        acc[t] = e.fma(wmin, e.loadSplat(ops.f, e.at(pair, 4)), acc[t]);
+      acts.push_back(e.at(first, t * shape.actStride));
+      sums.push_back(e.at(firstSum, t * shape.actStride));
     }
+    Value scale, min;
+    auto done = [&](size_t t, Value dot) {
+      if (!scale) {
+        scale = wscale();
+        min = wmin();
+      }
+      Value pair = e.at(pairs, static_cast<int64_t>(t) * shape.actStride);
+      acc[t] = e.fma(dot, e.fmul(scale, e.loadSplat(ops.f, pair)), acc[t]);
+      if (min)
+        acc[t] = e.fma(min, e.loadSplat(ops.f, e.at(pair, 4)), acc[t]);
+    };
+    if (shape.format == AXM_FORMAT_Q8)
+      ops.byteDots(weights, acts, sums, done);
+    else if (shape.format == AXM_FORMAT_Q6)
+      ops.sixBitDots(weights, acts, sums, done);
+    else
+      ops.nibbleDots(weights, acts, done);
   }
 
   /// Few tokens read weights faster than the hardware's own prefetching brings them, and it does
@@ -111,6 +120,15 @@ void emitQuantizedDot(Emit &e, const DotShape &shape, const DotArgs &a) {
     for (int64_t t = 0; t < shape.tokens; ++t)
       ops.storeEach(acc[t], t == 0 ? to : e.at(to, e.mul(a.outToken, e.i64c(t))), a.outStripe);
   };
+  // Registers of 4 lanes: half a stripe at a time leaves room for the sums of several tokens.
+  if (e.level.dot == DotKind::Sdot && shape.tokens > 1) {
+    DotOps low(e, 1, shape.stripeBytes, 0), high(e, 1, shape.stripeBytes, 1);
+    e.loop(e.i64c(0), a.stripes, 1, [&](Value stripe) {
+      block(low, stripe);
+      block(high, stripe);
+    });
+    return;
+  }
   // Few tokens are bound by memory, which likes one stream better than two.
   int64_t width = shape.tokens >= 4 ? e.level.stripes : 1;
   DotOps wide(e, width, shape.stripeBytes), single(e, 1, shape.stripeBytes);

@@ -4,10 +4,10 @@ namespace axiom::codegen {
 
 using namespace mlir;
 
-DotOps::DotOps(Emit &e, int64_t stripes, int64_t stripeBytes)
-    : e(e), stripes(stripes), stripeBytes(stripeBytes), f(e.vec(8 * stripes, e.f32)),
-      h(e.vec(8 * stripes, e.f16)), i(e.vec(8 * stripes, e.i32)), bytes(e.vec(32 * stripes, e.i8)) {
-}
+DotOps::DotOps(Emit &e, int64_t stripes, int64_t stripeBytes, std::optional<int64_t> half)
+    : e(e), stripes(stripes), stripeBytes(stripeBytes), half(half), rows(half ? 4 : 8 * stripes),
+      f(e.vec(rows, e.f32)), h(e.vec(rows, e.f16)), i(e.vec(rows, e.i32)),
+      bytes(e.vec(4 * rows, e.i8)) {}
 
 static SmallVector<int64_t> iota(int64_t n) {
   SmallVector<int64_t> mask;
@@ -17,6 +17,9 @@ static SmallVector<int64_t> iota(int64_t n) {
 }
 
 Value DotOps::loadEach(int64_t n, Type element, Value at) {
+  if (half)
+    return e.load(e.vec(n / 2, element),
+                  e.at(at, *half * n / 2 * (element.getIntOrFloatBitWidth() / 8)));
   Value first = e.load(e.vec(n, element), at);
   if (stripes == 1)
     return first;
@@ -25,7 +28,7 @@ Value DotOps::loadEach(int64_t n, Type element, Value at) {
 
 void DotOps::storeEach(Value lanes, Value to, Value distance) {
   if (stripes == 1)
-    return e.store(lanes, to);
+    return e.store(lanes, e.at(to, half.value_or(0) * 16));
   for (int64_t s = 0; s < stripes; ++s) {
     SmallVector<int64_t> mask;
     for (int64_t k = 0; k < 8; ++k)
@@ -71,69 +74,125 @@ Value DotOps::dpbusd(Value acc, Value u, Value s) {
                      i, {acc, u, s});
 }
 
-SmallVector<Value> DotOps::nibbles(Value at) {
-  SmallVector<Value> low, high;
-  Value mask = e.intOf(bytes, 15);
-  for (int64_t j = 0; j < 4; ++j) {
-    Value raw = loadEach(32, e.i8, e.at(at, 32 * j));
-    low.push_back(e.and_(raw, mask));
-    Value shifted = e.bitcast(e.lshr(e.bitcast(raw, e.vec(16 * stripes, e.i16)), 4), bytes);
-    high.push_back(e.and_(shifted, mask));
+Value DotOps::sdot(Value acc, Value w, Value &four, Value acts, int64_t j) {
+  // The instruction takes its 4 activations from one of the four lanes of a register.
+  if (!four)
+    four = e.load(e.vec(4, e.i32), e.at(acts, j / 4 * 16));
+  auto lanes = [&](int64_t n) {
+    SmallVector<int64_t> mask(n, j % 4);
+    return e.bitcast(e.shuffle(four, four, mask), e.vec(4 * n, e.i8));
+  };
+  if (e.level.plainDots)
+    return e.add(acc, plainDot(w, false, lanes(rows), 4));
+  SmallVector<Value> parts;
+  for (int64_t first = 0; first < rows; first += 4) {
+    auto part = [&](Value all, int64_t n) {
+      SmallVector<int64_t> mask = iota(n);
+      for (int64_t &k : mask)
+        k += first * n / 4;
+      return rows == 4 ? all : e.shuffle(all, all, mask);
+    };
+    parts.push_back(e.intrinsic("llvm.aarch64.neon.sdot", e.vec(4, e.i32),
+                                {part(acc, 4), part(w, 16), lanes(4)}));
   }
-  low.append(high.begin(), high.end());
-  return low;
+  return parts.size() == 1 ? parts[0] : e.shuffle(parts[0], parts[1], iota(8));
 }
 
-Value DotOps::nibbleDot(ArrayRef<Value> weights, Value acts) {
-  if (vnni()) {
-    Value sum = e.intOf(i, 0);
-    for (int64_t j = 0; j < 8; ++j)
-      sum = dpbusd(sum, weights[j], splatBytes(e.at(acts, 4 * j), bytes));
-    return e.sitofp(sum, f);
-  }
-  // 8 products of u4 x s8 pairs fit an int16.
-  SmallVector<Value> sums;
-  for (int64_t j = 0; j < 8; ++j)
-    sums.push_back(maddubs(weights[j], splatBytes(e.at(acts, 4 * j), bytes)));
-  for (size_t width = 4; width >= 1; width /= 2)
-    for (size_t k = 0; k < width; ++k)
-      sums[k] = e.add(sums[k], sums[k + width]);
-  return e.sitofp(maddwd(sums[0], e.intOf(e.vec(16, e.i16), 1)), f);
-}
-
-SmallVector<Value> DotOps::signedBytes(Value at) {
-  SmallVector<Value> weights, magnitudes;
-  for (int64_t j = 0; j < 8; ++j) {
-    Value w = loadEach(32, e.i8, e.at(at, 32 * j));
-    if (vnni()) {
-      weights.push_back(e.add(w, e.intOf(bytes, -128))); // w + 128 as unsigned bytes
-      continue;
+void DotOps::eachProduct(size_t tokens, ArrayRef<int64_t> order, function_ref<Value(int64_t)> make,
+                         function_ref<void(size_t, int64_t, Value)> step,
+                         function_ref<void(size_t)> finish, bool tokensInner) {
+  if (tokensInner) {
+    for (int64_t j : order) {
+      Value w = make(j);
+      for (size_t t = 0; t < tokens; ++t)
+        step(t, j, w);
     }
-    weights.push_back(w);
-    magnitudes.push_back(e.umin(w, e.sub(e.intOf(bytes, 0), w))); // |w|, 128 included
+    for (size_t t = 0; t < tokens; ++t)
+      finish(t);
+    return;
   }
-  weights.append(magnitudes.begin(), magnitudes.end());
-  return weights;
+  SmallVector<Value> weights;
+  for (int64_t j : order)
+    weights.push_back(make(j));
+  for (size_t t = 0; t < tokens; ++t) {
+    for (auto [j, w] : llvm::zip_equal(order, weights))
+      step(t, j, w);
+    finish(t);
+  }
 }
 
-Value DotOps::signedDot(ArrayRef<Value> weights, Value acts, Value sums) {
-  if (vnni()) {
-    // sum (w + 128) a = sum w a + 128 sum a: the second part is taken off first.
-    Type words = e.vec(16 * stripes, e.i16);
-    Value sum = maddwd(splatBytes(sums, words), e.intOf(words, -128));
-    for (int64_t j = 0; j < 8; ++j)
-      sum = dpbusd(sum, weights[j], splatBytes(e.at(acts, 4 * j), bytes));
-    return e.sitofp(sum, f);
-  }
-  // |w| as unsigned, the sign moves to the activation; one pair sum fills an int16.
-  Value sum;
-  for (int64_t j = 0; j < 8; ++j) {
-    Value a = e.intrinsic("llvm.x86.avx2.psign.b", bytes,
-                          {splatBytes(e.at(acts, 4 * j), bytes), weights[j]});
-    Value part = maddwd(maddubs(weights[8 + j], a), e.intOf(e.vec(16, e.i16), 1));
+Value DotOps::nibble(MutableArrayRef<Value> raw, Value at, int64_t j) {
+  Value &source = raw[j % 4];
+  if (!source)
+    source = loadEach(32, e.i8, e.at(at, 32 * (j % 4)));
+  Value low = source;
+  if (j >= 4)
+    low = e.bitcast(e.lshr(e.bitcast(source, e.vec(2 * rows, e.i16)), 4), bytes);
+  return e.and_(low, e.intOf(bytes, 15));
+}
+
+void DotOps::nibbleDots(Value at, ArrayRef<Value> acts, Done done) {
+  SmallVector<Value> raw(4), dots(acts.size()), fours(2 * acts.size());
+  bool inner = e.level.registers < 32 && (vnni() || acts.size() == 1);
+  // Registers j and j + 4 come from the same bytes, which are given up early.
+  bool paired = inner || e.level.registers >= 32;
+  SmallVector<int64_t> order = paired ? SmallVector<int64_t>{0, 4, 1, 5, 2, 6, 3, 7} : iota(8);
+  eachProduct(
+      acts.size(), order, [&](int64_t j) { return nibble(raw, at, j); },
+      [&](size_t t, int64_t j, Value w) {
+        Value &sum = dots[t];
+        if (sdot()) {
+          sum = sdot(sum ? sum : e.intOf(i, 0), w, fours[2 * t + j / 4], acts[t], j);
+          return;
+        }
+        Value a = splatBytes(e.at(acts[t], 4 * j), bytes);
+        if (vnni())
+          sum = dpbusd(sum ? sum : e.intOf(i, 0), w, a);
+        else // 8 products of u4 x s8 pairs fit an int16
+          sum = sum ? e.add(sum, maddubs(w, a)) : maddubs(w, a);
+      },
+      [&](size_t t) {
+        if (e.level.dot == DotKind::Maddubs)
+          dots[t] = maddwd(dots[t], e.intOf(e.vec(16, e.i16), 1));
+        done(t, e.sitofp(dots[t], f));
+      },
+      inner);
+}
+
+void DotOps::byteDots(Value at, ArrayRef<Value> acts, ArrayRef<Value> sums, Done done) {
+  SmallVector<Value> dots(acts.size()), fours(2 * acts.size());
+  Value magnitude[8];
+  auto make = [&](int64_t j) {
+    Value w = loadEach(32, e.i8, e.at(at, 32 * j));
+    if (vnni())
+      return e.add(w, e.intOf(bytes, -128)); // w + 128 as unsigned bytes
+    if (!sdot())
+      magnitude[j] = e.umin(w, e.sub(e.intOf(bytes, 0), w)); // |w|, 128 included
+    return w;
+  };
+  auto step = [&](size_t t, int64_t j, Value w) {
+    Value &sum = dots[t];
+    if (sdot()) {
+      sum = sdot(sum ? sum : e.intOf(i, 0), w, fours[2 * t + j / 4], acts[t], j);
+      return;
+    }
+    Value a = splatBytes(e.at(acts[t], 4 * j), bytes);
+    if (vnni()) {
+      // sum (w + 128) a = sum w a + 128 sum a: the second part is taken off first.
+      Type words = e.vec(2 * rows, e.i16);
+      if (!sum)
+        sum = maddwd(splatBytes(sums[t], words), e.intOf(words, -128));
+      sum = dpbusd(sum, w, a);
+      return;
+    }
+    // |w| as unsigned, the sign moves to the activation; one pair sum fills an int16.
+    Value moved = e.intrinsic("llvm.x86.avx2.psign.b", bytes, {a, w});
+    Value part = maddwd(maddubs(magnitude[j], moved), e.intOf(e.vec(16, e.i16), 1));
     sum = sum ? e.add(sum, part) : part;
-  }
-  return e.sitofp(sum, f);
+  };
+  eachProduct(
+      acts.size(), iota(8), make, step, [&](size_t t) { done(t, e.sitofp(dots[t], f)); },
+      e.level.registers < 32);
 }
 
 Value DotOps::pairOf(Value low, Value high) {
@@ -141,50 +200,55 @@ Value DotOps::pairOf(Value low, Value high) {
   return e.bitcast(pair, e.vec(16 * stripes, e.i16));
 }
 
-SmallVector<Value> DotOps::sixBits(Value at) {
-  Type words = e.vec(16 * stripes, e.i16);
-  SmallVector<Value> weights = nibbles(e.at(at, 16));
-  for (int64_t part = 0; part < 2; ++part) {
-    Value raw = e.bitcast(loadEach(32, e.i8, e.at(at, 144 + 32 * part)), words);
-    for (int64_t m = 0; m < 4; ++m) {
-      Value moved = m < 2 ? e.shl(raw, 4 - 2 * m) : m == 2 ? raw : e.lshr(raw, 2);
-      Value high = e.and_(e.bitcast(moved, bytes), e.intOf(bytes, 0x30));
-      Value &code = weights[4 * part + m];
-      code = e.or_(code, high);
-    }
-  }
-  Value scale[2], offset[2];
-  for (int64_t part = 0; part < 2; ++part) {
+void DotOps::sixBitDots(Value at, ArrayRef<Value> acts, ArrayRef<Value> sums, Done done) {
+  Type words = e.vec(2 * rows, e.i16);
+  Value scale[2], high[2];
+  for (int64_t part = 0; part < 2; ++part)
     scale[part] = e.sext(loadEach(8, e.i8, e.at(at, 8 * part)), i);
-    offset[part] = e.mul(scale[part], e.intOf(i, -32));
-  }
-  for (Value s : scale)
-    weights.push_back(vnni() ? s : pairOf(s, s));
-  weights.push_back(pairOf(offset[0], offset[1]));
-  return weights;
-}
-
-Value DotOps::sixBitDot(ArrayRef<Value> weights, Value acts, Value sums) {
+  SmallVector<Value> totals(acts.size()), dots(acts.size()), fours(2 * acts.size()), raw(4);
   // s (code - 32) a = s code a - 32 s a: the second part comes from the sums of the activations.
-  Value total = maddwd(splatBytes(sums, e.vec(16 * stripes, e.i16)), weights[10]);
-  for (int64_t part = 0; part < 2; ++part) {
-    Value dot;
-    for (int64_t m = 0; m < 4; m += 2) {
-      Value low = splatBytes(e.at(acts, 16 * part + 4 * m), bytes);
-      Value high = splatBytes(e.at(acts, 16 * part + 4 * m + 4), bytes);
-      ArrayRef<Value> w = weights.slice(4 * part + m, 2);
-      if (vnni()) {
-        dot = dpbusd(dpbusd(dot ? dot : e.intOf(i, 0), w[0], low), w[1], high);
-        continue;
-      }
+  Value offsets, scalePair[2];
+  for (int64_t part = 0; e.level.dot == DotKind::Maddubs && part < 2; ++part)
+    scalePair[part] = pairOf(scale[part], scale[part]);
+  if (!sdot())
+    offsets = pairOf(e.mul(scale[0], e.intOf(i, -32)), e.mul(scale[1], e.intOf(i, -32)));
+  auto make = [&](int64_t j) {
+    int64_t part = j / 4, m = j % 4;
+    if (!high[part])
+      high[part] = e.bitcast(loadEach(32, e.i8, e.at(at, 144 + 32 * part)), words);
+    Value moved = m < 2    ? e.shl(high[part], 4 - 2 * m)
+                  : m == 2 ? high[part]
+                           : e.lshr(high[part], 2);
+    Value top = e.and_(e.bitcast(moved, bytes), e.intOf(bytes, 0x30));
+    Value code = e.or_(nibble(raw, e.at(at, 16), j), top);
+    return sdot() ? e.sub(code, e.intOf(bytes, 32)) : code;
+  };
+  auto step = [&](size_t t, int64_t j, Value w) {
+    Value &dot = dots[t], &total = totals[t];
+    if (offsets && !total)
+      total = maddwd(splatBytes(sums[t], words), offsets);
+    int64_t part = j / 4;
+    if (e.level.dot == DotKind::Maddubs) {
       // Two products of u6 x s8 pairs fit an int16.
-      Value pairs = e.add(maddubs(w[0], low), maddubs(w[1], high));
-      total = e.add(total, maddwd(pairs, weights[8 + part]));
+      Value pairs = maddubs(w, splatBytes(e.at(acts[t], 4 * j), bytes));
+      if (j % 2 == 0) {
+        dot = pairs;
+        return;
+      }
+      total = e.add(total, maddwd(e.add(dot, pairs), scalePair[part]));
+      return;
     }
-    if (vnni())
-      total = e.add(total, e.mul(dot, weights[8 + part]));
-  }
-  return e.sitofp(total, f);
+    Value sum = j % 4 == 0 ? e.intOf(i, 0) : dot;
+    dot = sdot() ? sdot(sum, w, fours[2 * t + j / 4], acts[t], j)
+                 : dpbusd(sum, w, splatBytes(e.at(acts[t], 4 * j), bytes));
+    if (j % 4 != 3)
+      return;
+    Value scaled = e.mul(dot, scale[part]);
+    total = total ? e.add(total, scaled) : scaled;
+  };
+  eachProduct(
+      acts.size(), iota(8), make, step, [&](size_t t) { done(t, e.sitofp(totals[t], f)); },
+      e.level.registers < 32 && (vnni() || acts.size() == 1));
 }
 
 } // namespace axiom::codegen

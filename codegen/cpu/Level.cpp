@@ -5,9 +5,12 @@ namespace axiom::codegen {
 const std::vector<CpuLevel> &levels() {
   static const char *const linux64 = "x86_64-unknown-linux-gnu";
   static const std::vector<CpuLevel> all = {
-      {"x86-64-v3", linux64, "x86-64-v3", "+prefer-256-bit", DotKind::Maddubs, 1, 8},
-      {"x86-64-v3-vnni", linux64, "x86-64-v3", "+avxvnni,+prefer-256-bit", DotKind::Vnni, 1, 8},
-      {"x86-64-v4-vnni", linux64, "x86-64-v4", "+avx512vnni,-prefer-256-bit", DotKind::Vnni, 2, 16},
+      {"x86-64-v3", linux64, "x86-64-v3", "+prefer-256-bit", DotKind::Maddubs, 1, 8, 16},
+      {"x86-64-v3-vnni", linux64, "x86-64-v3", "+avxvnni,+prefer-256-bit", DotKind::Vnni, 1, 8, 16},
+      {"x86-64-v4-vnni", linux64, "x86-64-v4", "+avx512vnni,-prefer-256-bit", DotKind::Vnni, 2, 16,
+       32},
+      {"aarch64-dotprod", "aarch64-unknown-linux-gnu", "generic", "+dotprod", DotKind::Sdot, 1, 8,
+       32},
   };
   return all;
 }

@@ -13,6 +13,7 @@ namespace axiom::codegen {
 enum class DotKind {
   Maddubs, ///< vpmaddubsw, sums in int16, one vpmaddwd (AVX2)
   Vnni,    ///< vpdpbusd
+  Sdot,    ///< sdot: both sides signed, the activations by lane (NEON)
 };
 
 struct CpuLevel {
@@ -21,14 +22,15 @@ struct CpuLevel {
   std::string cpu;
   std::string features;
   DotKind dot;
-  int64_t stripes; ///< stripes of 8 rows that one vector of an inner product holds
-  int64_t maxTile; ///< most tokens that one inner product takes: 8 or 16
+  int64_t stripes;   ///< stripes of 8 rows that one vector of an inner product holds
+  int64_t maxTile;   ///< most tokens that one inner product takes: 8 or 16
+  int64_t registers; ///< vector registers
   /// For tests: the dot instructions as plain LLVM arithmetic, so that the emitter of a level runs
-  /// where its instructions are missing.
+  /// on x86-64-v3, whatever its own instructions are.
   bool plainDots = false;
 };
 
-/// From the least to the most able.
+/// By architecture, x86-64 first; of each from the least to the most able.
 const std::vector<CpuLevel> &levels();
 /// The level called `name`, or null. "NAME+plain" is NAME with plainDots, lowered for x86-64-v3.
 const CpuLevel *findLevel(const std::string &name);

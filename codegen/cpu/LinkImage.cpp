@@ -39,8 +39,30 @@ Status linkError(const std::string &what) {
   return Status(Code::Internal, "linking the kernel image failed: " + what);
 }
 
-/// Position independence and absence of data are properties of the object: only PC-relative
-/// relocations, no writable sections, no undefined symbols.
+/// Relocations that hold wherever the image is loaded. On AArch64 the low 12 bits of an address are
+/// absolute: an image begins at a multiple of 4 KiB in memory as in its link (kCodeAlign, pages).
+bool isPositionIndependent(llvm::Triple::ArchType arch, uint64_t type) {
+  using namespace llvm::ELF;
+  if (arch == llvm::Triple::x86_64)
+    return type == R_X86_64_PC32 || type == R_X86_64_PLT32;
+  switch (type) {
+  case R_AARCH64_CALL26:
+  case R_AARCH64_JUMP26:
+  case R_AARCH64_ADR_PREL_PG_HI21:
+  case R_AARCH64_ADD_ABS_LO12_NC:
+  case R_AARCH64_LDST8_ABS_LO12_NC:
+  case R_AARCH64_LDST16_ABS_LO12_NC:
+  case R_AARCH64_LDST32_ABS_LO12_NC:
+  case R_AARCH64_LDST64_ABS_LO12_NC:
+  case R_AARCH64_LDST128_ABS_LO12_NC:
+    return arch == llvm::Triple::aarch64;
+  default:
+    return false;
+  }
+}
+
+/// Position independence and absence of data are properties of the object: only such relocations,
+/// no writable sections, no undefined symbols.
 Status checkObject(const llvm::object::ObjectFile &object) {
   for (const llvm::object::SectionRef &section : object.sections()) {
     llvm::object::ELFSectionRef elf(section);
@@ -51,8 +73,8 @@ Status checkObject(const llvm::object::ObjectFile &object) {
     for (const llvm::object::RelocationRef &relocation : section.relocations()) {
       uint64_t type = relocation.getType();
       llvm::object::ELFSectionRef target(*llvm::cantFail(section.getRelocatedSection()));
-      if ((target.getFlags() & llvm::ELF::SHF_ALLOC) && type != llvm::ELF::R_X86_64_PC32 &&
-          type != llvm::ELF::R_X86_64_PLT32)
+      if ((target.getFlags() & llvm::ELF::SHF_ALLOC) &&
+          !isPositionIndependent(object.getArch(), type))
         return linkError("relocation type " + std::to_string(type) +
                          " is not position independent");
     }

@@ -14,6 +14,7 @@
 #include "llvm/Analysis/TargetLibraryInfo.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
+#include "llvm/IR/OptBisect.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/TargetSelect.h"
@@ -61,6 +62,26 @@ static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
   builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O2).run(module, modules);
 }
 
+namespace {
+
+/// Inner products are emitted in an order that fits the registers; LLVM's scheduler, which looks
+/// for parallel work that the processor finds by itself, would make them spill. With 16 registers
+/// only q8 fits, and the scheduler has the better order for the others.
+class KeepOrderOfDots : public llvm::OptPassGate {
+public:
+  explicit KeepOrderOfDots(const CpuLevel &level)
+      : dots_(level.registers < 32 ? "(dot.q8." : "(dot.") {}
+  bool shouldRunPass(llvm::StringRef pass, llvm::StringRef where) const override {
+    return pass != "machine-scheduler" || !where.contains(dots_);
+  }
+  bool isEnabled() const override { return true; }
+
+private:
+  const char *dots_; ///< how the names of the functions begin
+};
+
+} // namespace
+
 static bool emitFile(llvm::Module &module, llvm::TargetMachine &machine, llvm::CodeGenFileType type,
                      llvm::SmallVectorImpl<char> &out) {
   llvm::raw_svector_ostream stream(out);
@@ -82,6 +103,10 @@ Result<std::vector<uint8_t>> lowerToObject(mlir::ModuleOp module, const CpuLevel
     LLVMInitializeX86Target();
     LLVMInitializeX86TargetMC();
     LLVMInitializeX86AsmPrinter();
+    LLVMInitializeAArch64TargetInfo();
+    LLVMInitializeAArch64Target();
+    LLVMInitializeAArch64TargetMC();
+    LLVMInitializeAArch64AsmPrinter();
   });
   if (text) {
     llvm::raw_string_ostream stream(text->mlir);
@@ -90,7 +115,9 @@ Result<std::vector<uint8_t>> lowerToObject(mlir::ModuleOp module, const CpuLevel
   AXIOM_RETURN_IF_ERROR(lowerToLLVMDialect(module));
   mlir::registerBuiltinDialectTranslation(*module.getContext());
   mlir::registerLLVMDialectTranslation(*module.getContext());
+  KeepOrderOfDots gate(level);
   llvm::LLVMContext context;
+  context.setOptPassGate(gate);
   std::unique_ptr<llvm::Module> llvmModule =
       mlir::translateModuleToLLVMIR(module, context, "kernels");
   if (!llvmModule)
@@ -114,6 +141,8 @@ Result<std::vector<uint8_t>> lowerToObject(mlir::ModuleOp module, const CpuLevel
       function.addFnAttr("target-cpu", level.cpu);
       function.addFnAttr("target-features", level.features);
       function.addFnAttr("no-builtins");
+      if (!triple.isX86())
+        continue;
       // Vectors are emitted as wide as they are wanted: LLVM has to keep 512 bits whole.
       const char *width = level.stripes == 2 && !level.plainDots ? "512" : "256";
       function.addFnAttr("prefer-vector-width", width);

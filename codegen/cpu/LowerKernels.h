@@ -1,4 +1,5 @@
-// Kernels in arith, scf, vector, func and LLVM dialect -> an x86-64 object file.
+// Kernels in arith, scf, vector, func and LLVM dialect -> an object file of the level's
+// architecture.
 #ifndef AXIOM_CODEGEN_CPU_LOWERKERNELS_H
 #define AXIOM_CODEGEN_CPU_LOWERKERNELS_H
 

@@ -6,6 +6,7 @@
 // report it. All places of all functions are in question (Faults.h). Where no input can show a
 // fault, a rule says why (HarmlessFaults.cpp). What this does not plant: faults in addresses and
 // counts, which are crashes, and more than one at a time.
+#include "codegen/cpu/Level.h"
 #include "runtime/artifact/IsaLevel.h"
 #include "test/unit/codegen/Faults.h"
 #include "test/unit/codegen/KernelCases.h"
@@ -58,9 +59,9 @@ std::string kindOf(const plan::KernelSpec &spec) {
                                                : kinds[static_cast<int>(spec.kind)];
 }
 
-/// The linears, which each instruction-set level emits in its own way, for the first and the last;
-/// the levels between share the lines of these. The rest for the first. A level whose instructions
-/// this CPU lacks takes plain arithmetic for them.
+/// The linears, which each kind of dot instruction emits in its own way, for the best level of each
+/// kind. The rest for the first level. A level whose instructions this CPU lacks takes plain
+/// arithmetic for them.
 struct LeveledCase {
   std::string level;
   KernelCase kernels;
@@ -70,9 +71,12 @@ std::vector<LeveledCase> allCases() {
   std::vector<LeveledCase> all;
   const std::vector<Shape> shapes = {
       {40, 40}, {640, 40, {288, 416}}, {771, 16, {64, 192, 288, 416, 704}}};
-  const std::vector<std::string> levels = codegen::cpuLevels();
-  for (const std::string &name : {levels.front(), levels.back()}) {
-    bool first = all.empty(), runs = findIsaLevel(name)->missing() == 0;
+  std::map<codegen::DotKind, std::string> best;
+  for (const codegen::CpuLevel &level : codegen::levels())
+    best[level.dot] = level.name;
+  for (const auto &[kind, name] : best) {
+    const IsaLevel *level = findIsaLevel(name);
+    bool first = all.empty(), runs = level && level->missing() == 0;
     for (AxmFormat format : allFormats)
       all.push_back({runs ? name : name + "+plain", plainCase(format, shapes)});
     if (first)

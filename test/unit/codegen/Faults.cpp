@@ -187,7 +187,8 @@ void plantLane(Operation *op) {
     constant.setValueAttr(DenseElementsAttr::get(dense.getType(), lanes));
   } else if (auto shuffle = dyn_cast<vector::ShuffleOp>(op)) {
     SmallVector<int64_t> mask(shuffle.getMask());
-    mask.back() = mask.front();
+    int64_t lanes = cast<VectorType>(shuffle.getV1().getType()).getDimSize(0);
+    mask.back() = mask.back() != mask.front() ? mask.front() : (mask.front() + 1) % lanes;
     shuffle.setMask(mask);
   } else {
     auto extract = cast<vector::ExtractOp>(op);

@@ -8,34 +8,6 @@ namespace axiom::test {
 
 Bytes unwritten(size_t bytes) { return bytesOf(std::vector<uint8_t>(bytes, 0xff)); }
 
-namespace {
-
-/// The first difference between memory and what it must be, or nothing.
-std::string difference(const Operand &operand, const uint8_t *got) {
-  const std::vector<uint8_t> &want = *operand.after;
-  if (std::memcmp(got, want.data(), want.size()) == 0)
-    return "";
-  for (size_t at = 0; at < want.size(); at += operand.floats ? 4 : 1) {
-    std::string values;
-    if (operand.floats) {
-      float a, b;
-      std::memcpy(&a, got + at, 4);
-      std::memcpy(&b, want.data() + at, 4);
-      if (!sameBits(a, b))
-        values = format("%a is not %a", double(a), double(b));
-    } else if (got[at] != want[at]) {
-      values = format("byte 0x%02x is not 0x%02x", got[at], want[at]);
-    }
-    if (!values.empty())
-      return format("%s row %zu byte %zu: ", operand.name.c_str(), at / operand.rowBytes,
-                    at % operand.rowBytes) +
-             values;
-  }
-  return "";
-}
-
-} // namespace
-
 std::string KernelCase::check(const codegen::ModuleEdit &edit, size_t kernel,
                               const std::string &level) const {
   bool all = kernel == kAll;
@@ -53,12 +25,34 @@ std::string KernelCase::check(const codegen::ModuleEdit &edit, size_t kernel,
     image.run(all ? launch.kernel : 0, args, launch.tokens, launch.calls,
               static_cast<uint32_t>(i + 1));
     for (size_t j = 0; j < memory.size(); ++j) {
-      std::string found = difference(launch.operands[j], memory[j].as());
+      const Operand &operand = launch.operands[j];
+      std::string found =
+          difference(*operand.after, memory[j].as(), operand.rowBytes, operand.floats);
       if (!found.empty())
-        return name + ", " + specs[launch.kernel].name + ", " + launch.what + ": " + found;
+        return name + ", " + specs[launch.kernel].name + ", " + launch.what + ": " + operand.name +
+               " " + found;
     }
   }
   return "";
+}
+
+SweepCase KernelCase::record(const std::string &level) const {
+  KernelImage image(specs, {}, level);
+  SweepCase result{name, bytesOf(image.bytes()), {}};
+  for (size_t i = 0; i < launches.size(); ++i) {
+    const KernelLaunch &launch = launches[i];
+    SweepLaunch recorded{specs[launch.kernel].name + ", " + launch.what, {}, {}};
+    std::vector<void *> args; // only read: nothing runs
+    for (const Operand &operand : launch.operands) {
+      recorded.operands.push_back(
+          {operand.name, operand.before, operand.after, operand.rowBytes, operand.floats});
+      args.push_back(const_cast<uint8_t *>(operand.before->data()));
+    }
+    image.run(launch.kernel, args, launch.tokens, launch.calls, static_cast<uint32_t>(i + 1),
+              &recorded.parts);
+    result.launches.push_back(std::move(recorded));
+  }
+  return result;
 }
 
 float solve(const std::function<float(float)> &f, float target, float low, float high) {

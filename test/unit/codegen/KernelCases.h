@@ -10,8 +10,6 @@
 
 namespace axiom::test {
 
-using Bytes = std::shared_ptr<const std::vector<uint8_t>>;
-
 template <typename T> Bytes bytesOf(const std::vector<T> &values) {
   auto bytes = std::make_shared<std::vector<uint8_t>>(values.size() * sizeof(T));
   std::memcpy(bytes->data(), values.data(), bytes->size());
@@ -50,6 +48,8 @@ struct KernelCase {
   /// `before`. Gives the first difference in any byte of any operand, or nothing.
   std::string check(const codegen::ModuleEdit &edit = {}, size_t kernel = kAll,
                     const std::string &level = "x86-64-v3") const;
+  /// The same launches of all kernels, to be run on another machine.
+  SweepCase record(const std::string &level) const;
 };
 
 struct Shape {

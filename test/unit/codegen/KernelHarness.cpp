@@ -14,36 +14,9 @@ namespace axiom::test {
 const AxmFormat allFormats[7] = {AXM_FORMAT_F32,   AXM_FORMAT_F16, AXM_FORMAT_BF16, AXM_FORMAT_Q8,
                                  AXM_FORMAT_Q4F16, AXM_FORMAT_Q4,  AXM_FORMAT_Q6};
 
-Guarded::Guarded(size_t bytes) : size_(bytes) {
-  size_t page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
-  size_t body = (bytes + page - 1) / page * page;
-  mapped_ = body + page;
-  void *memory = mmap(nullptr, mapped_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (memory == MAP_FAILED || mprotect(static_cast<uint8_t *>(memory) + body, page, PROT_NONE) != 0)
-    abort();
-  base_ = static_cast<uint8_t *>(memory);
-  data_ = base_ + body - bytes;
-}
-
-Guarded::Guarded(Guarded &&other) noexcept
-    : base_(other.base_), data_(other.data_), mapped_(other.mapped_), size_(other.size_) {
-  other.base_ = nullptr;
-}
-
-Guarded::~Guarded() {
-  if (base_)
-    munmap(base_, mapped_);
-}
-
 Guarded guardedCopy(const std::vector<float> &values) {
   Guarded memory(values.size() * 4);
   std::memcpy(memory.as(), values.data(), values.size() * 4);
-  return memory;
-}
-
-Guarded guardedCopy(const std::vector<uint8_t> &values) {
-  Guarded memory(values.size());
-  std::memcpy(memory.as(), values.data(), values.size());
   return memory;
 }
 
@@ -69,7 +42,7 @@ KernelImage::KernelImage(const std::vector<plan::KernelSpec> &specs,
 KernelImage::~KernelImage() { munmap(base_, size_); }
 
 void KernelImage::run(size_t index, const std::vector<void *> &args, uint32_t tokens,
-                      uint32_t calls, uint32_t seed) const {
+                      uint32_t calls, uint32_t seed, std::vector<SweepPart> *parts) const {
   const AxmKernelRow &row = rows_[index];
   if (args.size() != row.numArgs)
     abort();
@@ -100,6 +73,10 @@ void KernelImage::run(size_t index, const std::vector<void *> &args, uint32_t to
     Guarded scratch((bytes + 63) / 64 * 64);
     std::memset(scratch.as(), 0xff, scratch.size());
     AxmLaunch launch = {args.data(), tokens, bounds[i], bounds[i + 1], spans, scratch.as()};
+    if (parts) {
+      parts->push_back({row.prologue, row.body, launch, bytes});
+      continue;
+    }
     if (row.prologue)
       reinterpret_cast<AxmKernelEntry>(base_ + row.prologue)(&launch);
     reinterpret_cast<AxmKernelEntry>(base_ + row.body)(&launch);
@@ -343,7 +320,5 @@ std::vector<float> oracleLinear(const std::vector<float> &x, uint32_t rows, cons
     numerics::linear(dense.data(), rows, matrix.logical, wide, bias, y.data());
   return y;
 }
-
-bool sameBits(float a, float b) { return std::memcmp(&a, &b, sizeof a) == 0 || (a != a && b != b); }
 
 } // namespace axiom::test

@@ -7,6 +7,8 @@
 #include "codegen/cpu/CodeImage.h"
 #include "dialects/axiom/interpreter/Numerics.h"
 #include "dialects/plan/KernelSpec.h"
+#include "test/kernels/Guarded.h"
+#include "test/kernels/Sweep.h"
 
 #include <cstring>
 #include <memory>
@@ -16,23 +18,7 @@
 
 namespace axiom::test {
 
-/// Memory whose last byte is the last of its page; the page behind is inaccessible. Zeroed.
-class Guarded {
-public:
-  explicit Guarded(size_t bytes);
-  ~Guarded();
-  Guarded(const Guarded &) = delete;
-  Guarded(Guarded &&other) noexcept;
-  template <typename T = uint8_t> T *as() const { return reinterpret_cast<T *>(data_); }
-  size_t size() const { return size_; }
-
-private:
-  uint8_t *base_ = nullptr, *data_ = nullptr;
-  size_t mapped_ = 0, size_ = 0;
-};
-
 Guarded guardedCopy(const std::vector<float> &values);
-Guarded guardedCopy(const std::vector<uint8_t> &values);
 
 class KernelImage {
 public:
@@ -46,9 +32,10 @@ public:
 
   /// Runs kernel `index` for T tokens over all its units, split at random places into `calls`
   /// parts (or one a unit) that run in random order, each with a scratch of its own that holds NaNs
-  /// at first.
+  /// at first. `parts`: records them instead.
   void run(size_t index, const std::vector<void *> &args, uint32_t tokens, uint32_t calls = 1,
-           uint32_t seed = 0) const;
+           uint32_t seed = 0, std::vector<SweepPart> *parts = nullptr) const;
+  std::vector<uint8_t> bytes() const { return {base_, base_ + size_}; }
 
 private:
   std::vector<plan::KernelSpec> specs_;
@@ -80,9 +67,6 @@ std::vector<float> randomVector(uint32_t n, uint32_t padded, float low, float hi
 /// linear() of the interpreter on strided rows: quantizes first where the format asks for it.
 std::vector<float> oracleLinear(const std::vector<float> &x, uint32_t rows, const Matrix &matrix,
                                 const std::vector<uint32_t> &cuts, const float *bias);
-
-/// Bit equality; NaNs are equal to each other.
-bool sameBits(float a, float b);
 
 extern const AxmFormat allFormats[7];
 using plan::formatName;

@@ -29,7 +29,8 @@ std::vector<std::string> otherLevels() {
 
 TEST_P(Levels, NativeEqualsTheInterpreter) {
   const IsaLevel *level = findIsaLevel(GetParam());
-  ASSERT_NE(level, nullptr);
+  if (!level)
+    GTEST_SKIP() << "a level of another architecture; test/e2e/aarch64.long.py runs it";
   if (uint64_t missing = level->missing())
     GTEST_SKIP() << "this CPU does not have " << featureNames(missing);
   for (AxmFormat format : allFormats)

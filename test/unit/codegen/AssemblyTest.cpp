@@ -1,0 +1,225 @@
+// The machine code of the inner products, counted for every level: what multiplies in a step of an
+// inner loop is exactly what the format needs, and the step keeps its values in registers.
+#include "codegen/cpu/CodeImage.h"
+#include "codegen/cpu/Level.h"
+#include "dialects/plan/KernelSpec.h"
+
+#include "gtest/gtest.h"
+
+#include <bit>
+#include <map>
+#include <sstream>
+
+namespace axiom::test {
+namespace {
+
+using codegen::CpuLevel;
+using codegen::DotKind;
+using Counts = std::map<std::string, int64_t>;
+
+struct Line {
+  std::string label, op, operands; ///< a label or an instruction
+};
+
+/// A loop without another one in it.
+struct InnerLoop {
+  Counts counts;     ///< what multiplies
+  int64_t stack = 0; ///< instructions with an operand on the stack
+};
+
+bool startsWith(const std::string &text, const char *prefix) { return text.rfind(prefix, 0) == 0; }
+
+/// The name under which an instruction counts: none unless it multiplies or moves signs for that.
+std::string countedAs(const std::string &op) {
+  if (startsWith(op, "vfmadd") || op == "fmla")
+    return "fma";
+  if (op == "vpmaddwd" || op == "vpdpwssd") // the second also adds
+    return "words";
+  if (op == "mul" || op == "mla" || op == "vpmulld")
+    return "mul";
+  for (const char *known : {"vpmaddubsw", "vpdpbusd", "vpsignb", "sdot"})
+    if (op == known)
+      return op;
+  return startsWith(op, "vpm") && op.find("mul") != std::string::npos ? op : "";
+}
+
+/// The functions of an assembly file by name.
+std::map<std::string, std::vector<Line>> functionsOf(const std::string &assembly,
+                                                     const char *comment) {
+  std::map<std::string, std::vector<Line>> functions;
+  std::vector<Line> *current = nullptr;
+  std::istringstream in(assembly);
+  for (std::string text; std::getline(in, text);) {
+    if (size_t at = text.find(comment); at != std::string::npos)
+      text.resize(at);
+    std::istringstream words(text);
+    std::string first, rest;
+    if (!(words >> first) || (first == "{vex}" && !(words >> first)))
+      continue;
+    std::getline(words, rest);
+    bool label = first.back() == ':';
+    if (label)
+      first.pop_back();
+    if (label && !startsWith(first, ".L"))
+      current = &functions[first];
+    else if (current && label)
+      current->push_back({first, "", ""});
+    else if (current && first.front() != '.')
+      current->push_back({"", first, rest});
+  }
+  return functions;
+}
+
+std::vector<InnerLoop> innerLoops(const std::vector<Line> &lines) {
+  std::map<std::string, size_t> labels;
+  std::vector<std::pair<size_t, size_t>> loops; // first line, branch back
+  bool frame = false;                           // whether rbp is one, not just a register
+  for (size_t i = 0; i < lines.size(); ++i) {
+    const Line &line = lines[i];
+    if (!line.label.empty())
+      labels[line.label] = i;
+    frame |= line.operands.find("%rsp, %rbp") != std::string::npos;
+    size_t target = line.operands.rfind(".L");
+    bool branch = startsWith(line.op, "j") || startsWith(line.op, "b") ||
+                  startsWith(line.op, "cb") || startsWith(line.op, "tb");
+    if (!branch || target == std::string::npos)
+      continue;
+    auto label = labels.find(line.operands.substr(target));
+    if (label != labels.end())
+      loops.push_back({label->second, i});
+  }
+  std::vector<InnerLoop> inner;
+  for (auto [begin, end] : loops) {
+    bool innermost = true;
+    for (auto [b, e] : loops)
+      innermost &= (b == begin && e == end) || b < begin || e > end;
+    InnerLoop loop;
+    for (size_t i = begin; innermost && i <= end; ++i) {
+      if (std::string name = countedAs(lines[i].op); !name.empty())
+        ++loop.counts[name];
+      for (const char *place : {"(%rsp", "[sp", frame ? "(%rbp" : "(%rsp"})
+        if (lines[i].operands.find(place) != std::string::npos) {
+          ++loop.stack;
+          break;
+        }
+    }
+    if (!loop.counts.empty())
+      inner.push_back(loop);
+  }
+  return inner;
+}
+
+std::string text(const Counts &counts) {
+  std::string all;
+  for (const auto &[op, n] : counts)
+    all += (all.empty() ? "" : ", ") + std::to_string(n) + " " + op;
+  return all;
+}
+
+/// One step (32 along K) for one token and one register of rows.
+Counts quantizedStep(DotKind dot, AxmFormat format) {
+  bool q8 = format == AXM_FORMAT_Q8, q6 = format == AXM_FORMAT_Q6, min = !q8 && !q6;
+  Counts counts = {{"fma", min ? 2 : 1}};
+  switch (dot) {
+  case DotKind::Maddubs:
+    counts["vpmaddubsw"] = 8;
+    counts["words"] = q8 ? 8 : q6 ? 5 : 1; // q6: 4 pairs, and the offset of the codes
+    if (q8)
+      counts["vpsignb"] = 8;
+    break;
+  case DotKind::Vnni:
+    counts["vpdpbusd"] = 8;
+    if (!min)
+      counts["words"] = 1; // the offset that makes weights unsigned
+    if (q6)
+      counts["mul"] = 2;
+    break;
+  case DotKind::Sdot:
+    counts["sdot"] = 8;
+    if (q6)
+      counts["mul"] = 2;
+    break;
+  }
+  return counts;
+}
+
+/// How many instructions of a step may touch the stack. 32 registers hold a step, but for q4 with
+/// 16 sums, 8 weights and the scales of both its stages. 16 do not hold the sums of many tokens
+/// beside a group's weights. The bounds, for 1, 2, 4 and 8 tokens of 32 products each, are what
+/// LLVM's allocation leaves, so that a change that spills more is seen.
+int64_t stackBound(const CpuLevel &level, AxmFormat format, int64_t tokens) {
+  if (level.registers == 32)
+    return format == AXM_FORMAT_Q4 && tokens == 16 ? 8 : 0;
+  static const std::map<AxmFormat, std::vector<int64_t>> bounds = {
+      {AXM_FORMAT_Q4, {0, 1, 4, 22}},
+      {AXM_FORMAT_Q4F16, {0, 0, 2, 16}},
+      {AXM_FORMAT_Q6, {0, 20, 30, 47}},
+      {AXM_FORMAT_Q8, {0, 0, 0, 36}},
+  };
+  return bounds.at(format)[std::countr_zero(static_cast<uint64_t>(tokens))];
+}
+
+class Assembly : public testing::TestWithParam<std::string> {
+protected:
+  const CpuLevel &level() { return *codegen::findLevel(GetParam()); }
+  bool arm() { return level().dot == DotKind::Sdot; }
+
+  /// The inner loops of a linear's inner product for each tile size of the level.
+  template <typename Body> void forLoops(AxmFormat format, Body body) {
+    plan::KernelSpec spec;
+    spec.name = "linear";
+    spec.inner = 512;
+    spec.prologue = plan::Prologue::Quantize;
+    spec.ranges.push_back({format, 64, 1, 8, false});
+    codegen::CodeText code;
+    auto image = codegen::compileCpuImage({spec}, GetParam(), &code);
+    ASSERT_TRUE(image.ok()) << image.status().message();
+    int64_t seen = 0;
+    for (const auto &[name, lines] : functionsOf(code.assembly, arm() ? "//" : "#")) {
+      std::string prefix = std::string("dot.") + plan::formatName(format) + ".";
+      if (!startsWith(name, prefix.c_str()))
+        continue;
+      int64_t tokens = std::stoll(name.substr(prefix.size()));
+      std::vector<InnerLoop> loops = innerLoops(lines);
+      EXPECT_FALSE(loops.empty()) << name;
+      for (const InnerLoop &loop : loops) {
+        SCOPED_TRACE(name);
+        body(tokens, loop);
+      }
+      seen += tokens;
+    }
+    EXPECT_EQ(seen, 2 * level().maxTile - 1) << "not every tile size is there";
+  }
+};
+
+TEST_P(Assembly, QuantizedStepsMultiplyAsOftenAsTheFormatNeeds) {
+  for (AxmFormat format : {AXM_FORMAT_Q4, AXM_FORMAT_Q4F16, AXM_FORMAT_Q6, AXM_FORMAT_Q8})
+    forLoops(format, [&](int64_t tokens, const InnerLoop &loop) {
+      Counts want = quantizedStep(level().dot, format);
+      // A single token takes the eight rows at once, which are two registers of NEON.
+      for (auto &[op, n] : want)
+        n *= arm() && tokens == 1 ? 2 : tokens;
+      EXPECT_EQ(text(loop.counts), text(want));
+      EXPECT_LE(loop.stack, stackBound(level(), format, tokens));
+    });
+}
+
+TEST_P(Assembly, FloatStepsAreOneFmaARegister) {
+  for (AxmFormat format : {AXM_FORMAT_F32, AXM_FORMAT_F16, AXM_FORMAT_BF16})
+    forLoops(format, [&](int64_t tokens, const InnerLoop &loop) {
+      int64_t one = tokens * (arm() ? 2 : 1), stripes = tokens >= 8 ? 1 : tokens == 4 ? 2 : 4;
+      bool single = loop.counts.at("fma") == one;
+      EXPECT_EQ(text(loop.counts), text({{"fma", single ? one : one * stripes}}));
+      EXPECT_EQ(loop.stack, 0);
+    });
+}
+
+INSTANTIATE_TEST_SUITE_P(, Assembly, testing::ValuesIn(codegen::cpuLevels()), [](const auto &info) {
+  std::string name = info.param;
+  for (char &c : name)
+    c = c == '-' ? '_' : c;
+  return name;
+});
+
+} // namespace
+} // namespace axiom::test
