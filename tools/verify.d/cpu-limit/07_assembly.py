@@ -22,7 +22,7 @@ def history(line):
 
 def main():
     line = Line(7, "Counted machine code; history")
-    line.ctest("no spills in the inner loops, exact counts of multiplies in a block, for each level", "(?i)^assembly", "all counted")
+    line.ctest("multiplies of each inner loop counted, its stack accesses bounded (docs/testing.md), for each level", "^Assembly\\.", "as counted", least=8)
     line.part("history", history, line)
     line.done()
 
