@@ -90,6 +90,7 @@ struct Executor::Impl {
 
   // The step that runs.
   uint32_t numTokens = 0, numRows = 0, lastPosition = 0;
+  size_t firstPhase = 0, endPhase = 0;
   Status hookStatus;
 
   Status checkInput(const StepInput &input) const;
@@ -192,6 +193,14 @@ void Executor::setProfiling(bool on) {
   impl_->profiler = on ? std::make_unique<Profiler>(*impl_->program, threads()) : nullptr;
 }
 
+std::span<uint8_t> Executor::slot(uint32_t index) {
+  const std::vector<SlotInfo> &slots = impl_->program->plan.slots;
+  if (index >= slots.size())
+    return {};
+  return {impl_->slots[index],
+          scaled(slots[index].fixed, slots[index].perToken, impl_->options.maxTokens)};
+}
+
 void Executor::clearBlock(uint32_t block) {
   if (block >= impl_->used.size())
     return;
@@ -229,6 +238,8 @@ Status Executor::Impl::checkInput(const StepInput &in) const {
   for (uint32_t block : in.blockTables)
     if (block >= options.numBlocks)
       return wrong(format("block %u of %u", block, options.numBlocks));
+  if (in.firstPhase >= in.endPhase || in.firstPhase >= table.phases.size())
+    return wrong(format("phases %u to %u of %zu", in.firstPhase, in.endPhase, table.phases.size()));
   for (uint32_t row : in.rows)
     if (row >= count)
       return wrong(format("row %u of %zu tokens", row, count));
@@ -245,6 +256,8 @@ void Executor::Impl::bindInput(const StepInput &in) {
   numTokens = static_cast<uint32_t>(in.tokens.size());
   numRows = static_cast<uint32_t>(in.rows.size());
   lastPosition = static_cast<uint32_t>(*std::max_element(in.positions.begin(), in.positions.end()));
+  firstPhase = in.firstPhase;
+  endPhase = std::min<size_t>(in.endPhase, table.phases.size());
   void *addresses[AXM_SPACE_TILES + 1] = {};
   auto set = [&](AxmSpace space, const void *address) {
     addresses[space] = const_cast<void *>(address);
@@ -302,7 +315,8 @@ void Executor::Impl::runThread(uint32_t thread) {
   Profiler *times = profiler.get();
   if (times)
     times->begin(thread);
-  for (const LaunchPhase &phase : table.phases) {
+  for (size_t index = firstPhase; index < endPhase; ++index) {
+    const LaunchPhase &phase = table.phases[index];
     bool any = false;
     for (uint32_t i = phase.firstLaunch; i < phase.firstLaunch + phase.numLaunches; ++i) {
       if (tokensOf(table.launches[i]) == 0)
@@ -314,10 +328,10 @@ void Executor::Impl::runThread(uint32_t thread) {
     }
     bool call = hook && phase.layerDone >= 0;
     // The end of the job is a barrier too.
-    if (call || (any && &phase != &table.phases.back())) {
+    if (call || (any && index + 1 != endPhase)) {
       barrier->arrive();
       if (times)
-        times->waited(thread, static_cast<size_t>(&phase - table.phases.data()));
+        times->waited(thread, index);
     }
     if (call) {
       if (thread == 0)

@@ -44,6 +44,9 @@ struct StepInput {
   std::span<const uint32_t> rows; ///< [R]: token index of each row that reaches the head, R <= T
   float *logits = nullptr;        ///< [R][config.logitsStride()], 64-byte aligned; R > 0
   AxmTile *tiles = nullptr;       ///< [R][config.numTiles()], 64-byte aligned; R > 0
+  /// The phases of the plan that run, numbered with all repetitions written out: [first, end).
+  /// Slots keep what an earlier part of a step has left in them (slot()).
+  uint32_t firstPhase = 0, endPhase = UINT32_MAX;
 };
 
 class Executor {
@@ -72,6 +75,10 @@ public:
   /// Zeroes a block; call it when the block is handed to a sequence, before the first step that
   /// uses it.
   void clearBlock(uint32_t block);
+
+  /// The memory of a workspace slot, between steps: for those that run a plan in parts to see what
+  /// a phase has left, or to give it something else. Empty for a slot that the plan has not.
+  std::span<uint8_t> slot(uint32_t index);
 
   /// Called by thread 0 after each repetition of a repeat over layers, while the other threads
   /// wait: hidden state after `layer`, T rows of config.hiddenStride() elements. Empty: none.

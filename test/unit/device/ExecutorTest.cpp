@@ -193,6 +193,55 @@ TEST_F(ExecutorTest, ScratchIsPrivateAndLargeEnough) {
   EXPECT_EQ(executor->memory().scratch, 4 * 1664u);
 }
 
+TEST_F(ExecutorTest, PartsOfAStepMakeTheWhole) {
+  auto launches = [&] {
+    std::vector<std::pair<int, std::vector<void *>>> list;
+    for (const Call &call : recorder.calls)
+      list.push_back({call.kernel, call.args});
+    return list;
+  };
+  for (uint32_t threads : {1u, 3u}) {
+    auto executor = make(threads);
+    StepData data(program, 12, 2);
+    recorder.calls.clear();
+    ASSERT_TRUE(executor->step(data.input).ok());
+    auto whole = launches();
+    uint32_t phases = 0;
+    for (const RepeatInfo &repeat : program.plan.repeats)
+      phases += repeat.count * static_cast<uint32_t>(repeat.phases.size());
+    for (uint32_t cut = 1; cut < phases; ++cut) {
+      recorder.calls.clear();
+      data.input.firstPhase = 0;
+      data.input.endPhase = cut;
+      ASSERT_TRUE(executor->step(data.input).ok());
+      size_t first = recorder.calls.size();
+      EXPECT_GT(first, 0u);
+      data.input.firstPhase = cut;
+      data.input.endPhase = UINT32_MAX;
+      ASSERT_TRUE(executor->step(data.input).ok());
+      EXPECT_GT(recorder.calls.size(), first);
+      auto parts = launches();
+      if (threads > 1) { // within a phase threads come in any order
+        std::sort(parts.begin(), parts.end());
+        std::sort(whole.begin(), whole.end());
+      }
+      EXPECT_EQ(parts, whole) << "cut before phase " << cut;
+    }
+  }
+}
+
+TEST_F(ExecutorTest, SlotsAreWhatKernelsGet) {
+  auto executor = make(1);
+  StepData data(program, 3, 2);
+  ASSERT_TRUE(executor->step(data.input).ok());
+  std::span<uint8_t> hidden = executor->slot(program.plan.residualSlot);
+  EXPECT_EQ(hidden.size(), 64u * 256);
+  for (const Call &call : recorder.calls)
+    if (call.kernel / 3 == Head)
+      EXPECT_EQ(call.args[0], hidden.data());
+  EXPECT_TRUE(executor->slot(static_cast<uint32_t>(program.plan.slots.size())).empty());
+}
+
 TEST_F(ExecutorTest, ArgumentsOfEachRepetition) {
   auto executor = make(1);
   StepData data(program, 3, 2);

@@ -65,6 +65,8 @@ TEST(StepInput, WrongInputsAreNamedAndNothingRuns) {
       {"block 4 of 4", [](StepData &d) { d.blockTables[1] = 4; }},
       {"row 70", [](StepData &d) { d.rows[0] = 70; }},
       {"aligned", [](StepData &d) { d.input.logits = nullptr; }},
+      {"phases 3 to 3", [](StepData &d) { d.input.firstPhase = d.input.endPhase = 3; }},
+      {"phases 99 to", [](StepData &d) { d.input.firstPhase = 99; }},
       {"aligned", [](StepData &d) { d.input.tiles += 1; }},
   };
   for (const auto &[expected, change] : changes) {
