@@ -1,5 +1,6 @@
 #include "compiler/driver/CommandLine.h"
 
+#include "compiler/calibrate/CalibrationText.h"
 #include "compiler/driver/Compile.h"
 #include "compiler/driver/Frontend.h"
 #include "compiler/driver/Targets.h"
@@ -49,6 +50,12 @@ void describe(CLI::App &app, CompilerOptions &options, bool &printTargets) {
   app.add_option("--quant", options.quant, "Format of every matrix; default: as in the source")
       ->type_name("FORMAT")
       ->check(CLI::IsMember(kFormats));
+  app.add_option(
+         "--bits", options.bits,
+         "Bits a weight, at most, over all matrices: each gets the format (q4 to q8) in which "
+         "its bytes do most")
+      ->type_name("B")
+      ->check(CLI::PositiveNumber);
   app.add_option_function<std::vector<std::string>>(
          "--quant-override",
          [&options](const std::vector<std::string> &values) {
@@ -62,6 +69,14 @@ void describe(CLI::App &app, CompilerOptions &options, bool &printTargets) {
       ->type_name("PATTERN=FORMAT")
       ->expected(1)
       ->take_all();
+  app.add_option("--calibrate", options.calibrate,
+                 "Text (UTF-8) that the model is run on first, to round weights where it matters "
+                 "least; takes minutes")
+      ->type_name("FILE");
+  app.add_option("--calibrate-tokens", options.calibrateTokens,
+                 format("Tokens of that text, at most; default: %u", calibrate::kDefaultTokens))
+      ->type_name("N")
+      ->check(CLI::Range(calibrate::kFewestTokens, 1u << 22));
   static const std::map<std::string, AxmKvType> kvTypes = {
       {"f32", AXM_KV_F32}, {"f16", AXM_KV_F16}, {"int8", AXM_KV_INT8}};
   app.add_option_function<std::string>(
@@ -95,6 +110,9 @@ void describe(CLI::App &app, CompilerOptions &options, bool &printTargets) {
   app.add_flag_callback(
       "--no-golden", [&options] { options.golden = false; },
       "Store no golden answers for axiom-check; needed where no target can run");
+  app.add_option("--report", options.report,
+                 "Write format, error, bytes and time of each tensor to this file, as JSON")
+      ->type_name("FILE");
   app.add_flag("--dry-run", options.dryRun, "Print sizes and memory; write nothing");
   app.add_option("-j,--jobs", options.jobs,
                  "Threads; never changes the output; default: usable cores")

@@ -1,7 +1,9 @@
 #include "compiler/driver/Compile.h"
 
 #include "codegen/cpu/CodeImage.h"
+#include "compiler/driver/CalibrateModel.h"
 #include "compiler/driver/Frontend.h"
+#include "compiler/driver/MixFormats.h"
 #include "compiler/driver/OutputCheck.h"
 #include "compiler/driver/Progress.h"
 #include "compiler/driver/Report.h"
@@ -46,6 +48,12 @@ public:
   Status run();
 
 private:
+  Status checkFlags() const;
+  Status planModel(const CompilerOptions &options);
+  Status planWithBudget();
+  Status readText();
+  Status calibrateWeights();
+  FeedbackSource feedbackSource();
   Status generateCode();
   Status emitKernels();
   Status writeArtifact();
@@ -65,15 +73,35 @@ private:
   std::unique_ptr<ModelSource> source_;
   std::vector<InputDigest> digests_;
   plan::ExecutionPlan plan_;
+  bool planned_ = false, haveText_ = false;
   std::vector<codegen::CodeImage> images_;
   codegen::CodeText text_; ///< of the first target
   TextSegments segments_;
+  std::optional<calibrate::CalibrationText> calibrationText_;
+  std::unique_ptr<calibrate::Calibration> calibration_; ///< null: without --calibrate
   WeightLayout layout_;
   BitsPerWeight bits_;
   std::vector<PackedTensor> tensors_;
 };
 
+/// Flags that contradict each other.
+Status Compilation::checkFlags() const {
+  auto usage = [](const char *text) { return Status(Code::InvalidArgument, text); };
+  if (options_.emit != Emit::Artifact && !options_.calibrate.empty())
+    return usage("--calibrate decides weights, and --emit and --stop-after write none; leave one "
+                 "of them out");
+  if ((options_.emit != Emit::Artifact || options_.dryRun) && !options_.report.empty())
+    return usage("--report tells of packed tensors, and --emit, --stop-after and --dry-run pack "
+                 "none; leave one of them out");
+  if (options_.calibrate.empty() && options_.calibrateTokens != 0)
+    return usage("--calibrate-tokens needs --calibrate FILE");
+  if (options_.bits > 0 && !options_.quant.empty())
+    return usage("--bits chooses the formats that --quant would give; leave one of them out");
+  return Status();
+}
+
 Status Compilation::run() {
+  AXIOM_RETURN_IF_ERROR(checkFlags());
   AXIOM_ASSIGN_OR_RETURN(targets_, resolveTargets(options_.targets));
   AXIOM_ASSIGN_OR_RETURN(output_, chooseOutput(options_));
   if (!options_.dumpIrDir.empty())
@@ -84,9 +112,26 @@ Status Compilation::run() {
   for (const std::string &note : source_->notes())
     if (options_.verbose)
       say("note: " + note + "\n");
+  AXIOM_RETURN_IF_ERROR(options_.bits > 0 ? planWithBudget() : planModel(options_));
+  if (!planned_)
+    return Status();
+  if (options_.dryRun) {
+    progress_.finish();
+    return writeText("", dryRunReport(plan_, layout_, bits_, source_->config()));
+  }
+  AXIOM_RETURN_IF_ERROR(readText());
+  AXIOM_RETURN_IF_ERROR(generateCode());
+  if (options_.emit != Emit::Artifact)
+    return emitKernels();
+  AXIOM_RETURN_IF_ERROR(calibrateWeights());
+  return writeArtifact();
+}
+
+/// The passes; planned_ unless their module is the result.
+Status Compilation::planModel(const CompilerOptions &options) {
   progress_.stage("passes");
   AXIOM_ASSIGN_OR_RETURN(FrontendResult front,
-                         runFrontend(*source_, options_, [&](const char *phase) {
+                         runFrontend(*source_, options, [&](const char *phase) {
                            if (options_.verbose)
                              progress_.stage("passes", std::string("after ") + phase);
                          }));
@@ -95,17 +140,60 @@ Status Compilation::run() {
   if (!front.plan)
     return Status(); // --stop-after with --dump-ir-dir: the dumps are the result
   plan_ = std::move(*front.plan);
-
+  planned_ = true;
   AXIOM_ASSIGN_OR_RETURN(layout_, layoutWeights(plan_.weights, *source_));
   bits_ = bitsPerWeight(plan_.weights, layout_, *source_);
-  if (options_.dryRun) {
-    progress_.finish();
-    return writeText("", dryRunReport(plan_, layout_, bits_, source_->config()));
+  return options_.calibrate.empty() ? Status() : checkCalibrates(plan_.weights, *source_);
+}
+
+/// --bits: the formats come first. Where nothing is packed, a text is not worth its minutes; the
+/// sizes are the same to within a tensor.
+Status Compilation::planWithBudget() {
+  progress_.stage("passes");
+  AXIOM_ASSIGN_OR_RETURN(OpenMatrices matrices, openMatrices(*source_, options_));
+  if (!options_.dryRun) {
+    AXIOM_RETURN_IF_ERROR(readText());
+    AXIOM_RETURN_IF_ERROR(calibrateWeights());
   }
-  AXIOM_RETURN_IF_ERROR(generateCode());
-  if (options_.emit != Emit::Artifact)
-    return emitKernels();
-  return writeArtifact();
+  AXIOM_ASSIGN_OR_RETURN(CompilerOptions mixed,
+                         mixFormats(matrices, *source_, options_, feedbackSource(), progress_));
+  return planModel(mixed);
+}
+
+/// The model's own text, and the one to calibrate with: what is wrong with them shows early. Once.
+Status Compilation::readText() {
+  if (options_.emit != Emit::Artifact || haveText_)
+    return Status();
+  haveText_ = true;
+  progress_.stage("text");
+  AXIOM_ASSIGN_OR_RETURN(segments_, compileText(source_->text()));
+  if (options_.calibrate.empty())
+    return Status();
+  const ModelConfig &config = source_->config();
+  uint32_t tokens = options_.calibrateTokens ? options_.calibrateTokens : calibrate::kDefaultTokens;
+  AXIOM_ASSIGN_OR_RETURN(calibrationText_, calibrate::readCalibrationText(
+                                               options_.calibrate, segments_.tokenizer,
+                                               config.vocabSize, config.maxContext, tokens));
+  return Status();
+}
+
+/// With --calibrate, once.
+Status Compilation::calibrateWeights() {
+  if (!calibrationText_ || calibration_)
+    return Status();
+  AXIOM_ASSIGN_OR_RETURN(calibration_,
+                         calibrateModel(*source_, options_, *calibrationText_, output_, progress_));
+  if (options_.verbose)
+    say(format("note: calibrated with %u tokens of %s; %s in temporary files\n",
+               calibrationText_->tokens, calibrationText_->name.c_str(),
+               byteText(calibration_->fileBytes()).c_str()));
+  return Status();
+}
+
+FeedbackSource Compilation::feedbackSource() {
+  if (!calibration_)
+    return {};
+  return [this](const std::string &tensor) { return calibration_->feedback(tensor); };
 }
 
 Status Compilation::generateCode() {
@@ -146,9 +234,16 @@ Status Compilation::emitKernels() {
 /// What decides the artifact's bytes; never a path.
 std::vector<std::string> Compilation::recordedOptions() const {
   std::vector<std::string> recorded;
-  recorded.push_back("quant=" + (options_.quant.empty() ? "keep" : options_.quant));
+  if (options_.bits > 0)
+    recorded.push_back(format("bits=%g", options_.bits));
+  else
+    recorded.push_back("quant=" + (options_.quant.empty() ? "keep" : options_.quant));
   for (const auto &[pattern, format] : options_.overrides)
     recorded.push_back("quant-override=" + pattern + "=" + format);
+  if (calibrationText_) {
+    recorded.push_back("calibrate=" + calibrationText_->name);
+    recorded.push_back(format("calibrate-tokens=%u", calibrationText_->tokens));
+  }
   recorded.push_back(std::string("kv=") + kvCacheTypeName(plan_.kvType));
   for (const std::string &target : targets_)
     recorded.push_back("target=" + target);
@@ -179,6 +274,7 @@ Status Compilation::packInto(ArtifactWriter &writer) {
   progress_.stage("weights", byteText(layout_.size));
   PackOptions pack;
   pack.threads = options_.jobs > 0 ? options_.jobs : usableCores();
+  pack.feedback = feedbackSource();
   pack.progress = [&](uint64_t done, uint64_t total) { progress_.advance(done, total); };
   AXIOM_RETURN_IF_ERROR(writer.beginSegment(SegmentType::Weights, layout_.size));
   AXIOM_ASSIGN_OR_RETURN(
@@ -204,10 +300,11 @@ Status Compilation::addGolden(ArtifactWriter &writer) {
 }
 
 Status Compilation::writeArtifact() {
-  progress_.stage("text");
-  AXIOM_ASSIGN_OR_RETURN(segments_, compileText(source_->text()));
   progress_.stage("digests");
   AXIOM_ASSIGN_OR_RETURN(digests_, source_->digests());
+  if (calibrationText_)
+    digests_.push_back(
+        {calibrationText_->name, sha256Hex(calibrationText_->sha256), calibrationText_->bytes});
 
   AXIOM_ASSIGN_OR_RETURN(ArtifactWriter writer, ArtifactWriter::create(output_));
   if (!segments_.tokenizer.empty())
@@ -222,6 +319,9 @@ Status Compilation::writeArtifact() {
   AXIOM_RETURN_IF_ERROR(writer.seal(bytes));
   if (options_.golden)
     AXIOM_RETURN_IF_ERROR(addGolden(writer));
+  if (!options_.report.empty())
+    AXIOM_RETURN_IF_ERROR(
+        writeText(options_.report, tensorReport(plan_.weights, layout_, tensors_)));
   progress_.stage("sync");
   uint64_t size = writer.size();
   AXIOM_RETURN_IF_ERROR(writer.commit());
@@ -229,7 +329,7 @@ Status Compilation::writeArtifact() {
   progress_.finish();
   if (segments_.tokenizer.empty())
     say("note: the model has no tokenizer; only token ids can be given to it\n");
-  if (options_.quant.empty() || options_.verbose)
+  if ((options_.quant.empty() && options_.bits == 0) || options_.verbose)
     say(lossLines(plan_.weights, tensors_));
   if (options_.verbose)
     say(tensorTable(plan_.weights, layout_, tensors_));

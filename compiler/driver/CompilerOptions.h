@@ -31,12 +31,16 @@ struct CompilerOptions {
   std::string input;
   std::string output; ///< empty: derived from the input for artifacts, stdout for text
   std::string quant;  ///< empty: formats of the source
+  double bits = 0;    ///< of all matrices together, a weight; 0: no budget
   std::vector<std::pair<std::string, std::string>> overrides; ///< tensor name pattern -> format
+  std::string calibrate;        ///< a text file; empty: weights are rounded without a text
+  uint32_t calibrateTokens = 0; ///< at most; 0: calibrate::kDefaultTokens
   std::optional<AxmKvType> kvType;
   std::vector<std::string> targets; ///< "cpu:x86-64-v3"; empty: all that this build has
   Emit emit = Emit::Artifact;
   std::string stopAfter; ///< a phase name; empty: run all
   std::string dumpIrDir; ///< empty: no dumps
+  std::string report;    ///< a file for a line per tensor as JSON; empty: none
   bool golden = true;    ///< store golden answers, which needs a machine that can run a target
   bool dryRun = false;
   bool verbose = false;

@@ -1,5 +1,7 @@
 #include "compiler/driver/Report.h"
 
+#include <nlohmann/json.hpp>
+
 #include <algorithm>
 #include <cmath>
 #include <map>
@@ -59,7 +61,7 @@ std::string summaryLine(const std::string &output, uint64_t fileBytes,
              output.c_str(), byteText(fileBytes).c_str(), static_cast<double>(bits.weights) / 1e6,
              bits.source, bits.stored, loss.c_str());
   // q4 takes 4.6 to 5.5 bits; how much depends on the head, which the quantize phase decides.
-  if (options.quant.empty() && options.overrides.empty() && bits.stored > 5.5)
+  if (options.quant.empty() && options.overrides.empty() && options.bits == 0 && bits.stored > 5.5)
     line += "; --quant q4 makes it smaller";
   return line + "\n";
 }
@@ -89,21 +91,55 @@ std::string lossLines(const std::vector<PlanWeight> &weights,
   return text;
 }
 
+/// Root of error power over power.
+static double relativeError(const PackedTensor &tensor) {
+  return std::sqrt(tensor.errorPower / std::max(tensor.power, 1e-300));
+}
+
+static const char *storedFormat(const PlanWeight &weight) {
+  return weight.vector ? "vector" : plan::formatName(weight.format);
+}
+
 std::string tensorTable(const std::vector<PlanWeight> &weights, const WeightLayout &layout,
                         const std::vector<PackedTensor> &tensors) {
   std::string text;
   for (size_t i = 0; i < weights.size(); ++i) {
     const PlanWeight &weight = weights[i];
+    const PackedTensor &tensor = tensors[i];
     std::string loss = "exact";
-    if (tensors[i].maxError > 0)
-      loss = format("largest error %.3g, relative %.3g", static_cast<double>(tensors[i].maxError),
-                    std::sqrt(tensors[i].errorPower / std::max(tensors[i].power, 1e-300)));
-    text += format("  %-48s %6u x %-6u %-8s -> %-6s %10llu bytes  %s\n", weight.name.c_str(),
-                   weight.rows, weight.cols, tensors[i].sourceType.c_str(),
-                   weight.vector ? "vector" : plan::formatName(weight.format),
-                   static_cast<unsigned long long>(layout.places[i].size), loss.c_str());
+    if (tensor.maxError > 0)
+      loss = format("largest error %.3g, relative %.3g", static_cast<double>(tensor.maxError),
+                    relativeError(tensor));
+    if (tensor.outputError >= 0)
+      loss += format(", of the outputs %.3g", std::sqrt(tensor.outputError));
+    text += format("  %-48s %6u x %-6u %-8s -> %-6s %10llu bytes %7.2f s  %s\n",
+                   weight.name.c_str(), weight.rows, weight.cols, tensor.sourceType.c_str(),
+                   storedFormat(weight), static_cast<unsigned long long>(layout.places[i].size),
+                   tensor.seconds, loss.c_str());
   }
   return text;
+}
+
+std::string tensorReport(const std::vector<PlanWeight> &weights, const WeightLayout &layout,
+                         const std::vector<PackedTensor> &tensors) {
+  nlohmann::ordered_json list = nlohmann::ordered_json::array();
+  for (size_t i = 0; i < weights.size(); ++i) {
+    const PackedTensor &tensor = tensors[i];
+    nlohmann::ordered_json output; // null: unknown
+    if (tensor.outputError >= 0)
+      output = std::sqrt(tensor.outputError);
+    list.push_back({{"name", weights[i].name},
+                    {"source_type", tensor.sourceType},
+                    {"format", storedFormat(weights[i])},
+                    {"rows", weights[i].rows},
+                    {"cols", weights[i].cols},
+                    {"bytes", layout.places[i].size},
+                    {"max_error", tensor.maxError},
+                    {"relative_error", relativeError(tensor)},
+                    {"output_error", std::move(output)},
+                    {"seconds", tensor.seconds}});
+  }
+  return nlohmann::ordered_json({{"tensors", std::move(list)}}).dump(1) + "\n";
 }
 
 std::string dryRunReport(const plan::ExecutionPlan &plan, const WeightLayout &layout,

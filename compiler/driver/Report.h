@@ -28,9 +28,12 @@ std::string summaryLine(const std::string &output, uint64_t fileBytes,
 std::string lossLines(const std::vector<plan::PlanWeight> &weights,
                       const std::vector<PackedTensor> &tensors);
 
-/// A line per tensor: source, format, bytes, errors (-v).
+/// A line per tensor: source, format, bytes, errors, time (-v).
 std::string tensorTable(const std::vector<plan::PlanWeight> &weights, const WeightLayout &layout,
                         const std::vector<PackedTensor> &tensors);
+/// The same as JSON (--report).
+std::string tensorReport(const std::vector<plan::PlanWeight> &weights, const WeightLayout &layout,
+                         const std::vector<PackedTensor> &tensors);
 
 /// --dry-run: size of the artifact's parts and memory of a run.
 std::string dryRunReport(const plan::ExecutionPlan &plan, const WeightLayout &layout,

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 namespace axiom {
@@ -19,6 +20,10 @@ struct Feedback {
 
   const float *row(uint32_t j) const { return upper.data() + size_t(j) * size; }
 };
+
+/// What a row gives together with all the inputs, squared and summed: row H row^T. For a row of
+/// errors it is the squared error of the linear's output.
+double outputPower(const Feedback &feedback, std::span<const float> row);
 
 } // namespace axiom
 

@@ -1,7 +1,6 @@
 #include "compiler/package/StripePacker.h"
 
 #include "compiler/package/ExactImport.h"
-#include "compiler/package/RowQuantizer.h"
 #include "compiler/package/StripeLayout.h"
 
 #include <bit>
@@ -12,6 +11,14 @@ namespace axiom {
 
 using plan::formatName;
 using plan::PlanWeight;
+
+void PackStats::add(const PackStats &other) {
+  maxError = other.maxError > maxError ? other.maxError : maxError;
+  errorPower += other.errorPower;
+  power += other.power;
+  outputErrorPower += other.outputErrorPower;
+  outputPower += other.outputPower;
+}
 
 StripePacker::StripePacker(const PlanWeight &weight, const SourceTensor *tensor)
     : weight_(&weight), tensor_(tensor) {
@@ -119,7 +126,8 @@ Status StripePacker::packVector(uint8_t *out, PackStats &stats) const {
 }
 
 /// Exact rows are copied from the source's blocks, the others searched.
-void StripePacker::quantize(const float *rows, const int64_t *rowIds, QuantStripe &stripe) const {
+void StripePacker::quantize(const float *rows, const int64_t *rowIds, const QuantGuide &guide,
+                            QuantStripe &stripe) const {
   AxmFormat format = weight_->format;
   bool copied[kStripe] = {}, all = true;
   for (uint32_t r = 0; r < kStripe; ++r) {
@@ -132,7 +140,7 @@ void StripePacker::quantize(const float *rows, const int64_t *rowIds, QuantStrip
     return;
   QuantStripe searched;
   searched.resize(format, static_cast<uint32_t>(stripe.groups.size()));
-  quantizeStripe(format, rows, weight_->cols, QuantGuide(), searched);
+  quantizeStripe(format, rows, weight_->cols, guide, searched);
   for (uint32_t r = 0; r < kStripe; ++r) {
     if (copied[r])
       continue;
@@ -184,7 +192,40 @@ Status StripePacker::judge(const float *rows, const int64_t *rowIds, const Quant
   return Status();
 }
 
-Status StripePacker::pack(uint32_t first, uint32_t count, uint8_t *out, PackStats &stats) const {
+/// What the errors of a stripe do to the outputs, beside what its rows do.
+void StripePacker::judgeOutputs(const float *rows, const int64_t *rowIds, const QuantStripe &stripe,
+                                const Feedback &feedback, PackStats &stats) const {
+  std::vector<float> errors(size_t(kStripe) * paddedCols_);
+  for (uint32_t g = 0; g < stripe.groups.size(); ++g) {
+    float decoded[kGroup][kStripe];
+    decodeGroup(weight_->format, stripe, g, decoded);
+    for (uint32_t r = 0; r < kStripe; ++r)
+      for (uint32_t k = 0; k < kGroup; ++k) {
+        size_t at = r * size_t(paddedCols_) + g * kGroup + k;
+        errors[at] = rows[at] - decoded[k][r];
+      }
+  }
+  for (uint32_t r = 0; r < kStripe; ++r) {
+    if (rowIds[r] < 0)
+      continue;
+    size_t at = r * size_t(paddedCols_);
+    stats.outputErrorPower += outputPower(feedback, {errors.data() + at, weight_->cols});
+    stats.outputPower += outputPower(feedback, {rows + at, weight_->cols});
+  }
+}
+
+uint32_t StripePacker::sampleStep() const {
+  uint32_t step = (units_ + 15) / 16;
+  return step < 4 ? 4 : step;
+}
+
+bool StripePacker::searches() const {
+  return tensor_ && !weight_->vector && plan::isQuantized(weight_->format) &&
+         !isExactImport(tensor_->type, weight_->format);
+}
+
+Status StripePacker::pack(uint32_t first, uint32_t count, const QuantGuide &guide, uint8_t *out,
+                          PackStats &stats) const {
   if (weight_->vector)
     return packVector(out, stats);
   AxmFormat format = weight_->format;
@@ -203,8 +244,10 @@ Status StripePacker::pack(uint32_t first, uint32_t count, uint8_t *out, PackStat
     uint8_t *end;
     if (plan::isQuantized(format)) {
       stripe.resize(format, paddedCols_ / kGroup);
-      quantize(rows.data(), rowIds, stripe);
+      quantize(rows.data(), rowIds, guide, stripe);
       AXIOM_RETURN_IF_ERROR(judge(rows.data(), rowIds, stripe, stats));
+      if (guide.feedback && unit % sampleStep() == 0)
+        judgeOutputs(rows.data(), rowIds, stripe, *guide.feedback, stats);
       end = writeQuantStripe(format, stripe, weight_->cuts, out);
     } else {
       for (uint32_t r = 0; r < kStripe; ++r)

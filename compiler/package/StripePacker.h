@@ -3,7 +3,7 @@
 #define AXIOM_COMPILER_PACKAGE_STRIPEPACKER_H
 
 #include "compiler/import/ModelSource.h"
-#include "compiler/package/QuantStripe.h"
+#include "compiler/package/RowQuantizer.h"
 #include "dialects/plan/ExecutionPlan.h"
 #include "runtime/base/Status.h"
 
@@ -17,6 +17,11 @@ struct PackStats {
   float maxError = 0;
   double errorPower = 0;
   double power = 0;
+  /// With feedback: the same of the outputs that typical inputs give, over sampled units.
+  double outputErrorPower = 0;
+  double outputPower = 0;
+
+  void add(const PackStats &other);
 };
 
 class StripePacker {
@@ -29,17 +34,27 @@ public:
   uint64_t unitBytes() const { return unitBytes_; }
   uint64_t totalBytes() const { return units_ * unitBytes_; }
   const SourceTensor *tensor() const { return tensor_; }
+  /// False where values are stored as they are or rounded one by one: nothing can guide that.
+  bool searches() const;
+
+  /// The errors of the outputs are measured on every so many units, from unit 0 on: 16 units of a
+  /// large matrix, or every fourth.
+  uint32_t sampleStep() const;
 
   /// Packs units [first, first + count) to `out`, which holds count * unitBytes() bytes.
-  Status pack(uint32_t first, uint32_t count, uint8_t *out, PackStats &stats) const;
+  Status pack(uint32_t first, uint32_t count, const QuantGuide &guide, uint8_t *out,
+              PackStats &stats) const;
 
 private:
   StripePacker(const plan::PlanWeight &weight, const SourceTensor *tensor);
   int64_t logicalRow(uint32_t packedRow) const;
   Status packVector(uint8_t *out, PackStats &stats) const;
-  void quantize(const float *rows, const int64_t *rowIds, QuantStripe &stripe) const;
+  void quantize(const float *rows, const int64_t *rowIds, const QuantGuide &guide,
+                QuantStripe &stripe) const;
   Status judge(const float *rows, const int64_t *rowIds, const QuantStripe &stripe,
                PackStats &stats) const;
+  void judgeOutputs(const float *rows, const int64_t *rowIds, const QuantStripe &stripe,
+                    const Feedback &feedback, PackStats &stats) const;
   Status judgeValue(float source, float packed, int64_t row, uint32_t col, PackStats &stats) const;
 
   const plan::PlanWeight *weight_;

@@ -1,9 +1,11 @@
 #include "compiler/package/WeightPacker.h"
 
+#include "compiler/package/RowQuantizer.h"
 #include "compiler/package/StripePacker.h"
 #include "runtime/base/Checked.h"
 #include "runtime/schema/Header.h"
 
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <new>
@@ -28,6 +30,7 @@ constexpr uint64_t kReleaseBytes = 32 << 20;
 struct ChunkResult {
   std::vector<uint8_t> bytes;
   PackStats stats;
+  double seconds = 0;
   Status status;
   bool ready = false;
 };
@@ -61,8 +64,10 @@ std::vector<Chunk> cutChunks(const std::vector<StripePacker> &packers) {
 class ChunkQueue {
 public:
   ChunkQueue(const std::vector<StripePacker> &packers, const std::vector<Chunk> &chunks,
-             uint32_t threads)
-      : packers_(packers), chunks_(chunks), ring_(threads > 1 ? 2 * threads + 2 : 1) {
+             const PackOptions &options)
+      : packers_(packers), chunks_(chunks), options_(options),
+        ring_(options.threads > 1 ? 2 * options.threads + 2 : 1) {
+    uint32_t threads = options.threads;
     if (threads < 2)
       return;
     try {
@@ -104,12 +109,26 @@ private:
   void pack(size_t index, ChunkResult &result) const {
     const Chunk &chunk = chunks_[index];
     const StripePacker &packer = packers_[chunk.weight];
+    auto start = std::chrono::steady_clock::now();
     try {
       result.bytes.resize(chunk.count * packer.unitBytes());
-      result.status = packer.pack(chunk.first, chunk.count, result.bytes.data(), result.stats);
+      std::shared_ptr<const Feedback> feedback;
+      if (options_.feedback && packer.searches()) {
+        auto known = options_.feedback(packer.tensor()->name);
+        if (!known.ok()) {
+          result.status = known.status();
+          return;
+        }
+        feedback = std::move(known).value();
+      }
+      QuantGuide guide{nullptr, feedback.get()};
+      result.status =
+          packer.pack(chunk.first, chunk.count, guide, result.bytes.data(), result.stats);
     } catch (const std::bad_alloc &) {
       result.status = Status(Code::Resource, "out of memory while packing weights");
     }
+    result.seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   }
 
   void work() {
@@ -137,6 +156,7 @@ private:
 
   const std::vector<StripePacker> &packers_;
   const std::vector<Chunk> &chunks_;
+  const PackOptions &options_;
   std::vector<ChunkResult> ring_;
   std::vector<std::thread> workers_;
   std::mutex mutex_;
@@ -154,10 +174,12 @@ PackedTensor describe(const PlanWeight &weight, const StripePacker &packer) {
   return tensor;
 }
 
-void addStats(PackedTensor &tensor, const PackStats &stats) {
-  tensor.maxError = stats.maxError > tensor.maxError ? stats.maxError : tensor.maxError;
-  tensor.errorPower += stats.errorPower;
-  tensor.power += stats.power;
+void setStats(PackedTensor &tensor, const PackStats &stats) {
+  tensor.maxError = stats.maxError;
+  tensor.errorPower = stats.errorPower;
+  tensor.power = stats.power;
+  if (stats.outputPower > 0)
+    tensor.outputError = stats.outputErrorPower / stats.outputPower;
 }
 
 } // namespace
@@ -183,8 +205,9 @@ Result<std::vector<PackedTensor>> packWeights(const std::vector<PlanWeight> &wei
   for (size_t i = 0; i < weights.size(); ++i)
     tensors.push_back(describe(weights[i], packers[i]));
 
-  ChunkQueue queue(packers, chunks, options.threads);
+  ChunkQueue queue(packers, chunks, options);
   Sha256 digest;
+  PackStats stats;
   uint64_t position = 0, released = 0;
   for (size_t i = 0; i < chunks.size(); ++i) {
     ChunkResult result = queue.take(i);
@@ -192,6 +215,7 @@ Result<std::vector<PackedTensor>> packWeights(const std::vector<PlanWeight> &wei
     uint32_t index = chunks[i].weight;
     if (chunks[i].first == 0) {
       digest = Sha256();
+      stats = PackStats();
       static const uint8_t zeros[kTensorAlign] = {};
       uint64_t gap = layout.places[index].offset - position;
       AXIOM_RETURN_IF_ERROR(sink({zeros, static_cast<size_t>(gap)}));
@@ -200,10 +224,13 @@ Result<std::vector<PackedTensor>> packWeights(const std::vector<PlanWeight> &wei
     digest.update(result.bytes);
     AXIOM_RETURN_IF_ERROR(sink(result.bytes));
     position += result.bytes.size();
-    addStats(tensors[index], result.stats);
+    stats.add(result.stats);
+    tensors[index].seconds += result.seconds;
     bool last = i + 1 == chunks.size() || chunks[i + 1].weight != index;
-    if (last)
+    if (last) {
       tensors[index].sha256 = digest.finish();
+      setStats(tensors[index], stats);
+    }
     // What workers have read ahead by then is read again.
     if (last || position - released >= kReleaseBytes) {
       released = position;
@@ -221,10 +248,10 @@ Result<std::vector<uint8_t>> packWeight(const PlanWeight &weight, const ModelSou
   AXIOM_ASSIGN_OR_RETURN(StripePacker packer, StripePacker::create(weight, source));
   std::vector<uint8_t> bytes(packer.totalBytes());
   PackStats stats;
-  AXIOM_RETURN_IF_ERROR(packer.pack(0, packer.units(), bytes.data(), stats));
+  AXIOM_RETURN_IF_ERROR(packer.pack(0, packer.units(), QuantGuide(), bytes.data(), stats));
   if (report) {
     *report = describe(weight, packer);
-    addStats(*report, stats);
+    setStats(*report, stats);
     report->sha256 = Sha256::of(bytes);
   }
   return bytes;

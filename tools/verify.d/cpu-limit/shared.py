@@ -19,7 +19,7 @@ def wikitext():
 
 
 def calibration():
-    return axiom.input_path("AXIOM_CALIBRATION", "models/calibration.txt", "text to calibrate with, never the evaluation's (docs/testing.md)")
+    return axiom.input_path("AXIOM_CALIBRATION", "tools/calibration/english.txt", "text to calibrate with, never the evaluation's (docs/testing.md)")
 
 
 def offgrid():
