@@ -16,6 +16,8 @@ namespace axiom::calibrate {
 namespace {
 /// Of the mean of the moments' diagonal: what a text of this size says by chance is less.
 constexpr double kDamping = 0.01;
+/// All that the head computes is the result.
+constexpr double kHeadShare = 1;
 } // namespace
 
 /// Walks the layers with all chunks of a text.
@@ -50,7 +52,7 @@ public:
   }
 
 private:
-  float *residual() {
+  float *residual() const {
     return reinterpret_cast<float *>(executor_.slot(job_.plan.residualSlot).data());
   }
 
@@ -73,11 +75,10 @@ private:
       job_.progress(done_, total_);
   }
 
-  /// The rows of a linear after its norm; `buffer` holds them if they are not used as they are.
-  Result<const float *> rowsOf(const LinearInput &input, size_t count, std::vector<float> &buffer) {
+  /// The rows of a linear after its norm.
+  Result<const float *> normalized(const LinearInput &input, size_t count,
+                                   std::vector<float> &buffer) {
     const auto *rows = reinterpret_cast<const float *>(executor_.slot(input.slot).data());
-    if (input.norm < 0)
-      return rows;
     AXIOM_ASSIGN_OR_RETURN(std::vector<float> gains, gainsOf(input));
     uint32_t stride = plan::rowStride(input.width);
     buffer.resize(count * stride);
@@ -104,17 +105,60 @@ private:
     return gains;
   }
 
+  /// Rows of a linear that adds to the residual, each over the residual's size after that: what
+  /// follows normalizes the residual, so this is what an error is measured by. Without it the few
+  /// tokens with huge activations would be all that counts.
+  const float *overResidual(const LinearInput &input, size_t count, std::vector<float> &buffer) {
+    const auto *rows = reinterpret_cast<const float *>(executor_.slot(input.slot).data());
+    uint32_t stride = plan::rowStride(input.width), hidden = job_.artifact->config().hidden;
+    buffer.resize(count * stride);
+    for (size_t t = 0; t < count; ++t) {
+      double sum = 0;
+      for (uint32_t i = 0; i < hidden; ++i) {
+        double x = static_cast<double>(residual()[t * hiddenStride_ + i]);
+        sum += x * x;
+      }
+      float scale = sum > 0 ? static_cast<float>(1.0 / std::sqrt(sum / hidden)) : 0.0f;
+      for (uint32_t i = 0; i < input.width; ++i)
+        buffer[t * stride + i] = rows[t * stride + i] * scale;
+    }
+    return buffer.data();
+  }
+
   Status watch(const LinearInput &input, size_t count, Moments &moments) {
-    AXIOM_ASSIGN_OR_RETURN(const float *rows, rowsOf(input, count, buffer_));
+    const float *rows;
+    if (input.norm < 0) {
+      rows = overResidual(input, count, buffer_);
+    } else {
+      AXIOM_ASSIGN_OR_RETURN(rows, normalized(input, count, buffer_));
+    }
     moments.add(rows, static_cast<uint32_t>(count), plan::rowStride(input.width), workers_);
     return Status();
   }
 
-  Status keep(const LinearInput &input, Moments moments) {
+  /// How much of the residual, relative and squared, a linear has added to each token; summed.
+  double addedShare(size_t count) const {
+    uint32_t hidden = job_.artifact->config().hidden;
+    double shares = 0;
+    for (size_t t = 0; t < count; ++t) {
+      double added = 0, all = 0;
+      for (uint32_t i = 0; i < hidden; ++i) {
+        size_t at = t * hiddenStride_ + i;
+        auto after = static_cast<double>(residual()[at]);
+        added +=
+            (after - static_cast<double>(before_[at])) * (after - static_cast<double>(before_[at]));
+        all += after * after;
+      }
+      shares += all > 0 ? added / all : 0;
+    }
+    return shares;
+  }
+
+  Status keep(const LinearInput &input, double share, Moments moments) {
     AXIOM_ASSIGN_OR_RETURN(uint32_t number,
                            result_.file_.add(std::move(moments).factor(kDamping, workers_)));
     for (const std::string &tensor : input.tensors)
-      result_.numbers_[tensor] = number;
+      result_.known_[tensor] = {number, share};
     return Status();
   }
 
@@ -122,6 +166,7 @@ private:
     std::vector<Moments> moments;
     for (const LinearInput &input : layer.inputs)
       moments.emplace_back(input.width);
+    std::vector<double> shares(layer.inputs.size());
     size_t at = 0;
     for (const auto &chunk : job_.text.chunks) {
       // The leading phases make the rope angles of this chunk's positions.
@@ -129,17 +174,30 @@ private:
       std::copy_n(hidden_.data() + at, chunk.size() * hiddenStride_, residual());
       uint32_t phase = layer.first;
       for (size_t i = 0; i < layer.inputs.size(); ++i) {
-        AXIOM_RETURN_IF_ERROR(step(chunk, phase, layer.inputs[i].phase));
-        phase = std::max(phase, layer.inputs[i].phase);
+        if (layer.inputs[i].norm < 0) {
+          AXIOM_RETURN_IF_ERROR(step(chunk, phase, layer.inputs[i].phase));
+          phase = std::max(phase, layer.inputs[i].phase);
+          before_.assign(residual(), residual() + chunk.size() * hiddenStride_);
+        }
+        // A linear that adds to the residual leaves its input as it is, and what comes of it.
+        uint32_t until = layer.inputs[i].phase + (layer.inputs[i].norm < 0 ? 1 : 0);
+        AXIOM_RETURN_IF_ERROR(step(chunk, phase, until));
+        phase = std::max(phase, until);
         AXIOM_RETURN_IF_ERROR(watch(layer.inputs[i], chunk.size(), moments[i]));
+        if (layer.inputs[i].norm < 0)
+          shares[i] += addedShare(chunk.size()) / job_.text.tokens;
       }
       AXIOM_RETURN_IF_ERROR(step(chunk, phase, layer.end));
       std::copy_n(residual(), chunk.size() * hiddenStride_, hidden_.data() + at);
       at += chunk.size() * hiddenStride_;
       done(chunk.size());
     }
+    // What a block computes counts as much as what it adds in the end.
+    for (size_t i = layer.inputs.size() - 1; i-- > 0;)
+      if (layer.inputs[i].norm >= 0)
+        shares[i] = shares[i + 1];
     for (size_t i = 0; i < layer.inputs.size(); ++i)
-      AXIOM_RETURN_IF_ERROR(keep(layer.inputs[i], std::move(moments[i])));
+      AXIOM_RETURN_IF_ERROR(keep(layer.inputs[i], shares[i], std::move(moments[i])));
     return Status();
   }
 
@@ -153,7 +211,7 @@ private:
       AXIOM_RETURN_IF_ERROR(watch(inputs_.head, chunk.size(), moments));
       done(chunk.size());
     }
-    return keep(inputs_.head, std::move(moments));
+    return keep(inputs_.head, kHeadShare, std::move(moments));
   }
 
   const CalibrationJob &job_;
@@ -162,7 +220,7 @@ private:
   Workers workers_;
   Calibration &result_;
   size_t hiddenStride_; ///< floats
-  std::vector<float> hidden_, buffer_;
+  std::vector<float> hidden_, buffer_, before_;
   std::vector<int32_t> positions_;
   std::vector<uint32_t> offsets_, blocks_;
   uint64_t done_ = 0, total_ = 0;
@@ -191,17 +249,28 @@ Result<std::unique_ptr<Calibration>> Calibration::run(const CalibrationJob &job)
   }
 }
 
+double Calibration::share(const std::string &tensor) const {
+  auto found = known_.find(tensor);
+  if (found != known_.end())
+    return found->second.share;
+  double sum = 0;
+  for (const auto &[name, known] : known_)
+    sum += known.share;
+  return sum / static_cast<double>(known_.size());
+}
+
 Result<std::shared_ptr<const Feedback>> Calibration::feedback(const std::string &tensor) {
-  auto number = numbers_.find(tensor);
-  if (number == numbers_.end())
+  auto known = known_.find(tensor);
+  if (known == known_.end())
     return std::shared_ptr<const Feedback>();
+  uint32_t number = known->second.factors;
   std::lock_guard<std::mutex> lock(mutex_);
-  loaded_.resize(numbers_.size());
-  std::shared_ptr<const Feedback> held = loaded_[number->second].lock();
+  loaded_.resize(known_.size());
+  std::shared_ptr<const Feedback> held = loaded_[number].lock();
   if (!held) {
-    AXIOM_ASSIGN_OR_RETURN(Feedback read, file_.read(number->second));
+    AXIOM_ASSIGN_OR_RETURN(Feedback read, file_.read(number));
     held = std::make_shared<const Feedback>(std::move(read));
-    loaded_[number->second] = held;
+    loaded_[number] = held;
   }
   last_ = held;
   return held;

@@ -35,6 +35,9 @@ public:
 
   /// For a weight by its source's name; null where nothing is known (an embedding without a head).
   Result<std::shared_ptr<const Feedback>> feedback(const std::string &tensor);
+  /// How much an error in the outputs of a weight counts: the part of the residual, relative and
+  /// squared, that its block adds; 1 for the head. The mean of all where nothing is known.
+  double share(const std::string &tensor) const;
   /// What the temporary file takes.
   uint64_t fileBytes() const { return file_.bytes(); }
 
@@ -43,7 +46,11 @@ private:
   explicit Calibration(FactorFile file) : file_(std::move(file)) {}
 
   FactorFile file_;
-  std::map<std::string, uint32_t> numbers_; ///< tensor -> factors in the file
+  struct Known {
+    uint32_t factors; ///< number in the file
+    double share;
+  };
+  std::map<std::string, Known> known_; ///< by tensor
   std::mutex mutex_;
   std::vector<std::weak_ptr<const Feedback>> loaded_;
   std::shared_ptr<const Feedback> last_; ///< weights of one input follow each other

@@ -156,7 +156,7 @@ Status Compilation::planWithBudget() {
     AXIOM_RETURN_IF_ERROR(calibrateWeights());
   }
   AXIOM_ASSIGN_OR_RETURN(CompilerOptions mixed,
-                         mixFormats(matrices, *source_, options_, feedbackSource(), progress_));
+                         mixFormats(matrices, *source_, options_, calibration_.get(), progress_));
   return planModel(mixed);
 }
 

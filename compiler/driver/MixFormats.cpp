@@ -97,12 +97,15 @@ Result<OpenMatrices> openMatrices(const ModelSource &source, const CompilerOptio
 }
 
 Result<CompilerOptions> mixFormats(const OpenMatrices &matrices, const ModelSource &source,
-                                   const CompilerOptions &options, const FeedbackSource &feedback,
-                                   Progress &progress) {
+                                   const CompilerOptions &options,
+                                   calibrate::Calibration *calibration, Progress &progress) {
   progress.stage("mix", format("%zu matrices", matrices.list.size()));
   mix::TrialOptions trial;
   trial.threads = options.jobs > 0 ? options.jobs : usableCores();
-  trial.feedback = feedback;
+  if (calibration) {
+    trial.feedback = [&](const std::string &tensor) { return calibration->feedback(tensor); };
+    trial.weight = [&](const std::string &tensor) { return calibration->share(tensor); };
+  }
   trial.progress = [&](uint64_t done, uint64_t total) { progress.advance(done, total); };
   AXIOM_ASSIGN_OR_RETURN(std::vector<mix::TensorChoices> tensors,
                          mix::tryFormats(matrices.list, source, trial));

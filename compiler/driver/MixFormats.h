@@ -2,6 +2,7 @@
 #ifndef AXIOM_COMPILER_DRIVER_MIXFORMATS_H
 #define AXIOM_COMPILER_DRIVER_MIXFORMATS_H
 
+#include "compiler/calibrate/Calibration.h"
 #include "compiler/driver/CompilerOptions.h"
 #include "compiler/driver/Progress.h"
 #include "compiler/import/ModelSource.h"
@@ -21,10 +22,10 @@ struct OpenMatrices {
 Result<OpenMatrices> openMatrices(const ModelSource &source, const CompilerOptions &options);
 
 /// `options` with an override for each open matrix, so that all matrices together have at most
-/// options.bits bits a weight. `feedback` may be empty.
+/// options.bits bits a weight. `calibration` may be null.
 Result<CompilerOptions> mixFormats(const OpenMatrices &matrices, const ModelSource &source,
-                                   const CompilerOptions &options, const FeedbackSource &feedback,
-                                   Progress &progress);
+                                   const CompilerOptions &options,
+                                   calibrate::Calibration *calibration, Progress &progress);
 
 } // namespace axiom
 

@@ -26,15 +26,17 @@ Result<FormatChoice> tryFormat(const plan::PlanWeight &weight, const ModelSource
 }
 
 Result<TensorChoices> tryWeight(plan::PlanWeight weight, const ModelSource &source,
-                                const FeedbackSource &feedback) {
+                                const TrialOptions &options) {
   std::shared_ptr<const Feedback> known;
-  if (feedback) {
-    AXIOM_ASSIGN_OR_RETURN(known, feedback(weight.source));
+  if (options.feedback) {
+    AXIOM_ASSIGN_OR_RETURN(known, options.feedback(weight.source));
   }
+  double factor = options.weight ? options.weight(weight.source) : 1;
   TensorChoices choices;
   for (AxmFormat format : kMixFormats) {
     weight.format = format;
     AXIOM_ASSIGN_OR_RETURN(FormatChoice choice, tryFormat(weight, source, known.get()));
+    choice.error *= factor;
     choices.push_back(choice);
   }
   return choices;
@@ -53,7 +55,7 @@ Result<std::vector<TensorChoices>> tryFormats(std::span<const plan::PlanWeight> 
   for (size_t first = 0; first < matrices.size(); first += some) {
     size_t count = std::min<size_t>(some, matrices.size() - first);
     workers.each(static_cast<uint32_t>(count), [&](uint32_t i) {
-      auto choices = tryWeight(matrices[first + i], source, options.feedback);
+      auto choices = tryWeight(matrices[first + i], source, options);
       statuses[first + i] = choices.status();
       if (choices.ok())
         found[first + i] = std::move(choices).value();

@@ -17,11 +17,12 @@ inline constexpr AxmFormat kMixFormats[] = {AXM_FORMAT_Q4, AXM_FORMAT_Q4F16, AXM
 struct TrialOptions {
   uint32_t threads = 1;                                        ///< never changes a number
   FeedbackSource feedback;                                     ///< as in PackOptions
+  std::function<double(const std::string &source)> weight;     ///< of a matrix' error; empty: 1
   std::function<void(uint64_t done, uint64_t total)> progress; ///< from the calling thread
 };
 
 /// For each of the matrices, each of kMixFormats. The error is relative and squared: of the outputs
-/// that typical inputs give where the feedback knows them, else of the weights.
+/// that typical inputs give where the feedback knows them, else of the weights; times the weight.
 Result<std::vector<TensorChoices>> tryFormats(std::span<const plan::PlanWeight> matrices,
                                               const ModelSource &source,
                                               const TrialOptions &options);

@@ -40,7 +40,7 @@ def quality(check, folder):
         plain, calibrated = (error_power(found[what], found["f32"]) for what in ("plain", "calibrated"))
         ratios.append(calibrated / plain)
         print(f"{name}: error of the logits, calibrated over plain: {ratios[-1]:.3f}")
-        check(ratios[-1] < 1, f"{name}: calibration makes the error of the logits {ratios[-1]:.3f} times as large")
+        check(ratios[-1] < 1.05, f"{name}: calibration makes the error of the logits {ratios[-1]:.3f} times as large")
     # Random weights have little to gain, and linears of 32 inputs hardly any.
     check(sum(ratios) / len(ratios) < 0.85, f"calibration lowers the error of the logits to {sum(ratios) / len(ratios):.3f} only")
 

@@ -158,6 +158,29 @@ TEST_F(CalibrationTest, KnowsEveryMatrixButAnUntiedEmbedding) {
   }
 }
 
+TEST_F(CalibrationTest, CountsABlockByWhatItAdds) {
+  auto text = read(kText, 300);
+  ASSERT_TRUE(text.ok());
+  auto found = calibrated(*text, 2);
+  ASSERT_TRUE(found);
+  for (uint32_t layer = 0; layer < source_->config().numLayers; ++layer) {
+    std::string prefix = "model.layers." + std::to_string(layer);
+    double attention = found->share(prefix + ".self_attn.o_proj.weight");
+    double mlp = found->share(prefix + ".mlp.down_proj.weight");
+    EXPECT_GT(attention, 0);
+    EXPECT_GT(mlp, 0);
+    EXPECT_NE(attention, mlp);
+    for (const char *name : {".self_attn.q_proj", ".self_attn.k_proj", ".self_attn.v_proj"})
+      EXPECT_EQ(found->share(prefix + name + ".weight"), attention) << name;
+    for (const char *name : {".mlp.gate_proj", ".mlp.up_proj"})
+      EXPECT_EQ(found->share(prefix + name + ".weight"), mlp) << name;
+  }
+  EXPECT_EQ(found->share("lm_head.weight"), 1);
+  double unknown = found->share("model.embed_tokens.weight");
+  EXPECT_GT(unknown, 0);
+  EXPECT_LT(unknown, 10);
+}
+
 TEST_F(CalibrationTest, RefusesTextsThatCanNotCalibrate) {
   std::string path = testing::TempDir() + "/axiom-text-" + std::to_string(getpid()) + ".txt";
   auto refusal = [&](const std::string &content) {

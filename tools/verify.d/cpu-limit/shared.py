@@ -11,7 +11,8 @@ from verify import MEGABYTE, PROMPT, Line, axiom, first_token, peak_memory  # no
 
 WRAP = os.environ.get("AXIOM_WRAP", "").split()  # in front of each benchmark, for example numactl -C 0,1
 # What axiomc is given for SmolLM2's GGUF: the nearest to its f32 values, and the fastest within the larger bound.
-NEAR, SMALL = [], ["--bits", "4.7"]
+TEXT = pathlib.Path(os.environ.get("AXIOM_CALIBRATION", axiom.ROOT / "tools/calibration/english.txt"))
+NEAR, SMALL = [], ["--bits", "4.7", "--calibrate", TEXT]
 
 
 def wikitext():
