@@ -9,7 +9,7 @@ from verify import Line  # noqa: E402
 
 def main():
     line = Line(4, "Same bits")
-    line.ctest("kernels against the interpreter over the shape sweep, guarded operands", "(LinearKernel|AttentionKernels|EmbedKernel)", "byte for byte",
+    line.ctest("kernels against the interpreter over the shape sweep, guarded operands", "(LinearKernel|Attention(Kernels|Contexts)|EmbedKernel)", "byte for byte",
                show=r"shapes|cases|extremes")
     line.ctest("whole tiny models in every format against the interpreter", "^(WholeModel|TinyModels?)", "byte for byte")
     line.ctest("500 random mixes equal each request alone", "^(Mixes|Engine.Mixes)", "bit-equal", show=r"mixes|steps|preempted")
