@@ -79,7 +79,10 @@ private:
   Result<const float *> normalized(const LinearInput &input, size_t count,
                                    std::vector<float> &buffer) {
     const auto *rows = reinterpret_cast<const float *>(executor_.slot(input.slot).data());
-    AXIOM_ASSIGN_OR_RETURN(std::vector<float> gains, gainsOf(input));
+    std::vector<float> &gains = gains_[input.norm];
+    if (gains.empty()) {
+      AXIOM_ASSIGN_OR_RETURN(gains, gainsOf(input));
+    }
     uint32_t stride = plan::rowStride(input.width);
     buffer.resize(count * stride);
     for (size_t t = 0; t < count; ++t) {
@@ -221,6 +224,7 @@ private:
   Calibration &result_;
   size_t hiddenStride_; ///< floats
   std::vector<float> hidden_, buffer_, before_;
+  std::map<int64_t, std::vector<float>> gains_; ///< of norms, by weight of the plan
   std::vector<int32_t> positions_;
   std::vector<uint32_t> offsets_, blocks_;
   uint64_t done_ = 0, total_ = 0;

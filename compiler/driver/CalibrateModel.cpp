@@ -7,6 +7,7 @@
 #include "compiler/package/ArtifactWriter.h"
 #include "compiler/package/ExactImport.h"
 #include "compiler/package/Metadata.h"
+#include "compiler/package/OutputFile.h"
 #include "runtime/base/Threads.h"
 
 #include <algorithm>
@@ -82,11 +83,6 @@ Result<FloatModel> buildFloatModel(const ModelSource &source, const std::string 
   AXIOM_ASSIGN_OR_RETURN(model.artifact, Artifact::open(writer.temporaryPath(), open));
   // The writer removes the name of its file; the mapping stays.
   return model;
-}
-
-std::string folderOf(const std::string &path) {
-  size_t slash = path.rfind('/');
-  return slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
 }
 
 } // namespace

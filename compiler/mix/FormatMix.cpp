@@ -43,18 +43,6 @@ std::vector<uint32_t> hullOf(const TensorChoices &choices) {
 
 } // namespace
 
-ByteRange bytesOfMixes(const std::vector<TensorChoices> &tensors) {
-  ByteRange range;
-  for (const TensorChoices &choices : tensors) {
-    auto [least, most] = std::minmax_element(
-        choices.begin(), choices.end(),
-        [](const FormatChoice &a, const FormatChoice &b) { return a.bytes < b.bytes; });
-    range.least += least->bytes;
-    range.most += most->bytes;
-  }
-  return range;
-}
-
 std::vector<uint32_t> chooseFormats(const std::vector<TensorChoices> &tensors, uint64_t budget) {
   std::vector<uint32_t> chosen;
   std::vector<Step> steps;

@@ -20,15 +20,9 @@ struct FormatChoice {
 /// The formats that one tensor may have, at least one.
 using TensorChoices = std::vector<FormatChoice>;
 
-struct ByteRange {
-  uint64_t least = 0, most = 0;
-};
-/// What all tensors take together at least and at most.
-ByteRange bytesOfMixes(const std::vector<TensorChoices> &tensors);
-
 /// The index of each tensor's choice. Starts with the smallest of each and goes on to larger ones
 /// in the order of error saved per byte, as long as the sum stays within `budget` bytes, which is
-/// not below bytesOfMixes().least. Ties go to the earlier tensor.
+/// not below the sum of the smallest choices. Ties go to the earlier tensor.
 std::vector<uint32_t> chooseFormats(const std::vector<TensorChoices> &tensors, uint64_t budget);
 
 } // namespace axiom::mix

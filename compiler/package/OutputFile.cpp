@@ -40,12 +40,12 @@ void onSignal(int number) {
   raise(number);
 }
 
+} // namespace
+
 std::string folderOf(const std::string &path) {
   size_t slash = path.rfind('/');
   return slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
 }
-
-} // namespace
 
 void installSignalCleanup() {
   struct sigaction action;

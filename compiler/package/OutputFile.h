@@ -11,6 +11,9 @@
 
 namespace axiom {
 
+/// The folder that a path lies in; "." for a bare name.
+std::string folderOf(const std::string &path);
+
 class OutputFile {
 public:
   static Result<OutputFile> create(const std::string &path);

@@ -351,6 +351,10 @@ bool Artifact::broken() const { return impl_->broken.load(std::memory_order_rela
 void Artifact::markBroken() const { impl_->broken.store(true, std::memory_order_relaxed); }
 void Artifact::release(std::span<const uint8_t> bytes) const { impl_->file.release(bytes); }
 
+Sha256Digest Artifact::digestAndRelease(std::span<const uint8_t> bytes) const {
+  return sha256OfPart(impl_->file, bytes);
+}
+
 Status Artifact::verify() const {
   Status status = impl_->verify();
   return status.ok() ? status : status.withContext("'" + path() + "'");

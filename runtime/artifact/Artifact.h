@@ -77,6 +77,8 @@ public:
 
   /// Lets go of the memory of these bytes of the mapping; reading them again reads the file.
   void release(std::span<const uint8_t> bytes) const;
+  /// SHA-256 of bytes of the mapping, each let go when it was read.
+  Sha256Digest digestAndRelease(std::span<const uint8_t> bytes) const;
 
   /// The mapped bytes of the file: a fault in this range means that the file became shorter.
   std::span<const uint8_t> mapping() const;

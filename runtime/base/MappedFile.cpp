@@ -115,17 +115,20 @@ void MappedFile::advise(Access access, uint64_t offset, uint64_t size) const {
   ::madvise(const_cast<uint8_t *>(data_) + begin, end - begin, advice);
 }
 
-std::array<uint8_t, 32> sha256OfFile(const MappedFile &file) {
+std::array<uint8_t, 32> sha256OfPart(const MappedFile &file, std::span<const uint8_t> bytes) {
   constexpr size_t kPiece = 8u << 20;
   Sha256 hash;
-  std::span<const uint8_t> rest = file.bytes();
-  while (!rest.empty()) {
-    std::span<const uint8_t> piece = rest.first(std::min(kPiece, rest.size()));
+  while (!bytes.empty()) {
+    std::span<const uint8_t> piece = bytes.first(std::min(kPiece, bytes.size()));
     hash.update(piece);
     file.release(piece);
-    rest = rest.subspan(piece.size());
+    bytes = bytes.subspan(piece.size());
   }
   return hash.finish();
+}
+
+std::array<uint8_t, 32> sha256OfFile(const MappedFile &file) {
+  return sha256OfPart(file, file.bytes());
 }
 
 Result<std::string> readSmallFile(const std::string &path, uint64_t maxBytes) {

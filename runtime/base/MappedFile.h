@@ -45,9 +45,10 @@ private:
   size_t size_ = 0;
 };
 
-/// SHA-256 of a whole mapped file, which need not fit in memory: pages are dropped as they are
-/// read.
+/// SHA-256 of a whole mapped file, or of bytes of its mapping, which need not fit in memory: pages
+/// are dropped as they are read.
 std::array<uint8_t, 32> sha256OfFile(const MappedFile &file);
+std::array<uint8_t, 32> sha256OfPart(const MappedFile &file, std::span<const uint8_t> bytes);
 
 /// Reads a small regular file into memory; refuses one larger than `maxBytes`.
 Result<std::string> readSmallFile(const std::string &path, uint64_t maxBytes);

@@ -125,18 +125,6 @@ Result<Golden> readGolden(std::span<const uint8_t> bytes) {
 /// needs no more than some of its layers.
 static constexpr uint64_t kMostResident = 256u << 20;
 
-static Sha256Digest digestReleasing(const Artifact &artifact, std::span<const uint8_t> bytes) {
-  constexpr size_t kPiece = 8u << 20;
-  Sha256 digest;
-  while (!bytes.empty()) {
-    std::span<const uint8_t> piece = bytes.first(std::min(kPiece, bytes.size()));
-    digest.update(piece);
-    artifact.release(piece);
-    bytes = bytes.subspan(piece.size());
-  }
-  return digest.finish();
-}
-
 std::vector<GoldenPart> digestParts(const Artifact &artifact) {
   std::vector<GoldenPart> parts;
   const Metadata &metadata = artifact.metadata();
@@ -145,7 +133,7 @@ std::vector<GoldenPart> digestParts(const Artifact &artifact) {
     auto bytes = weights.subspan(tensor.offset, tensor.size);
     parts.push_back(
         {PartKind::Tensor, tensor.name,
-         weights.size() > kMostResident ? digestReleasing(artifact, bytes) : Sha256::of(bytes)});
+         weights.size() > kMostResident ? artifact.digestAndRelease(bytes) : Sha256::of(bytes)});
   }
   for (size_t i = 0; i < metadata.segments.size(); ++i) {
     const SegmentInfo &segment = metadata.segments[i];

@@ -172,6 +172,24 @@ def golden_logits(name):
     return read_npy(TINY / name / "golden_logits.npy")
 
 
+def main_of(*parts):
+    """main() of a script whose parts check things, each in a folder of its own: part(check, folder), check(good, problem)."""
+
+    def function():
+        problems = []
+
+        def check(good, problem):
+            if not good:
+                problems.append(problem)
+
+        for part in parts:
+            with tempfile.TemporaryDirectory() as name:
+                part(check, pathlib.Path(name))
+        return problems
+
+    main(function)
+
+
 def main(function):
     """Runs a script's function: it returns problems; a missing input skips, a missing binary fails."""
     try:

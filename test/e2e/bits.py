@@ -4,7 +4,6 @@ any thread count; what must be refused."""
 import hashlib
 import json
 import pathlib
-import tempfile
 
 import axiom
 
@@ -87,18 +86,5 @@ def refusals(check, folder):
     check("plan.kernel" in text, "--emit with --bits writes no plan")
 
 
-def main():
-    problems = []
-
-    def check(good, problem):
-        if not good:
-            problems.append(problem)
-
-    for part in (budgets, overrides, same_bytes, refusals):
-        with tempfile.TemporaryDirectory() as name:
-            part(check, pathlib.Path(name))
-    return problems
-
-
 if __name__ == "__main__":
-    axiom.main(main)
+    axiom.main_of(budgets, overrides, same_bytes, refusals)

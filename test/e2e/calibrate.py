@@ -7,7 +7,6 @@ import pathlib
 import re
 import signal
 import subprocess
-import tempfile
 import time
 
 import axiom
@@ -111,18 +110,5 @@ def interruptions(check, folder):
     check(interrupted > 0, "no signal came in time")
 
 
-def main():
-    problems = []
-
-    def check(good, problem):
-        if not good:
-            problems.append(problem)
-
-    for part in (quality, same_bytes, refusals, interruptions):
-        with tempfile.TemporaryDirectory() as name:
-            part(check, pathlib.Path(name))
-    return problems
-
-
 if __name__ == "__main__":
-    axiom.main(main)
+    axiom.main_of(quality, same_bytes, refusals, interruptions)

@@ -3,6 +3,7 @@
 #include "codegen/cpu/CodeImage.h"
 #include "codegen/cpu/Level.h"
 #include "dialects/plan/KernelSpec.h"
+#include "test/unit/codegen/LevelTestName.h"
 
 #include "gtest/gtest.h"
 
@@ -214,12 +215,7 @@ TEST_P(Assembly, FloatStepsAreOneFmaARegister) {
     });
 }
 
-INSTANTIATE_TEST_SUITE_P(, Assembly, testing::ValuesIn(codegen::cpuLevels()), [](const auto &info) {
-  std::string name = info.param;
-  for (char &c : name)
-    c = c == '-' ? '_' : c;
-  return name;
-});
+INSTANTIATE_TEST_SUITE_P(, Assembly, testing::ValuesIn(codegen::cpuLevels()), levelTestName);
 
 } // namespace
 } // namespace axiom::test

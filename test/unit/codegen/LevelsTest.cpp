@@ -2,6 +2,7 @@
 // CPU has them, and with the dot instructions as plain arithmetic everywhere.
 #include "runtime/artifact/IsaLevel.h"
 #include "test/unit/codegen/KernelCases.h"
+#include "test/unit/codegen/LevelTestName.h"
 
 #include "gtest/gtest.h"
 
@@ -45,12 +46,7 @@ TEST_P(Levels, PlainArithmeticEqualsTheInterpreter) {
     EXPECT_EQ(checkFormat(format, GetParam() + "+plain"), "");
 }
 
-INSTANTIATE_TEST_SUITE_P(All, Levels, testing::ValuesIn(otherLevels()), [](const auto &info) {
-  std::string name = info.param;
-  for (char &c : name)
-    c = c == '-' ? '_' : c;
-  return name;
-});
+INSTANTIATE_TEST_SUITE_P(All, Levels, testing::ValuesIn(otherLevels()), levelTestName);
 
 } // namespace
 } // namespace axiom::test
