@@ -12,10 +12,6 @@ namespace {
 
 constexpr int64_t kBlock = AXM_KV_BLOCK;
 
-/// Vectors of 8 that one run of rows holds sums for: with the vectors of keys and a query all stay
-/// in 16 registers, and at least 8 sums hide the latency of the fma.
-int64_t vectorsFor(int64_t rows) { return rows == 1 ? 8 : rows <= 3 ? 4 : 2; }
-
 /// Runs of a token's rows: six at a time, but never one alone after more.
 SmallVector<int64_t> runsOf(int64_t rows) {
   SmallVector<int64_t> runs;
@@ -34,19 +30,28 @@ Value smax(Emit &e, Value a, Value b) { return arith::MaxSIOp::create(e.b, e.loc
 
 AttentionBlock::AttentionBlock(Emit &e, const plan::KernelSpec &spec)
     : e(e), spec(spec), layout(plan::attentionScratch(spec)), group(plan::attentionGroup(spec)),
-      dim(spec.headDim), padded(plan::headDimPadded(spec.headDim)), v8(e.vec(8, e.f32)),
-      v8i(e.vec(8, e.i32)) {}
+      dim(spec.headDim), padded(plan::headDimPadded(spec.headDim)), lanes(8 * e.level.stripes),
+      v8(e.vec(8, e.f32)), v8i(e.vec(8, e.i32)) {}
+
+/// Vectors that one run of rows holds sums for: with the vectors of keys and a query all stay in 16
+/// registers, and at least 8 sums hide the latency of the fma. 32 registers of 512 bits take a
+/// whole block of keys.
+int64_t AttentionBlock::vectorsFor(int64_t rows) const {
+  int64_t narrow = rows == 1 ? 8 : rows <= 3 ? 4 : 2;
+  return lanes == 8 ? narrow : std::max<int64_t>(narrow, 4);
+}
 
 int64_t AttentionBlock::elementBytes() const {
   return spec.kvType == AXM_KV_F32 ? 4 : spec.kvType == AXM_KV_F16 ? 2 : 1;
 }
 
-Value AttentionBlock::loadKv(Value at) {
+Value AttentionBlock::loadKv(Value at, int64_t n) {
+  Type floats = e.vec(n, e.f32);
   if (spec.kvType == AXM_KV_F32)
-    return e.load(v8, at);
+    return e.load(floats, at);
   if (spec.kvType == AXM_KV_F16)
-    return e.extf(e.load(e.vec(8, e.f16), at), v8);
-  return e.sitofp(e.sext(e.load(e.vec(8, e.i8), at), v8i), v8);
+    return e.extf(e.load(e.vec(n, e.f16), at), floats);
+  return e.sitofp(e.sext(e.load(e.vec(n, e.i8), at), e.vec(n, e.i32)), floats);
 }
 
 Value AttentionBlock::kvScales(Value block, int64_t which) {
@@ -57,14 +62,24 @@ Value AttentionBlock::rowAt(Value base, Value row, int64_t bytes) {
   return e.at(base, e.mul(row, e.i64c(bytes)));
 }
 
+int64_t AttentionBlock::scoreParts(int64_t rows) const {
+  int64_t vectors = kBlock / lanes, full = vectorsFor(rows);
+  return (vectors + full - 1) / full;
+}
+
+/// Eight features that are no whole vector are a part of their own.
+int64_t AttentionBlock::outputParts(int64_t rows) const {
+  int64_t vectors = padded / lanes, full = vectorsFor(rows);
+  return (vectors + full - 1) / full + (padded % lanes ? 1 : 0);
+}
+
 /// Where part `index` of the block's inner loops, scores first, starts to prefetch: the loops
 /// together run once over the lines of `next` in their order, which suits the hardware's own
 /// prefetching, and evenly, so that the memory is never idle. A line may come twice.
 AttentionBlock::Ahead AttentionBlock::aheadOf(const Rows &rows, Value block, Value next,
                                               Value index, bool output) {
-  int64_t width = vectorsFor(rows.count), bytes = spec.kvHeadBytes;
-  int64_t scoreSteps = (kBlock / 8 + width - 1) / width * dim;
-  int64_t outputSteps = (padded / 8 + width - 1) / width * kBlock;
+  int64_t bytes = spec.kvHeadBytes;
+  int64_t scoreSteps = scoreParts(rows.count) * dim, outputSteps = outputParts(rows.count) * kBlock;
   int64_t stride = (bytes + scoreSteps + outputSteps - 1) / (scoreSteps + outputSteps);
   Value from = e.mul(index, e.i64c((output ? kBlock : dim) * stride));
   if (output)
@@ -97,8 +112,8 @@ Value AttentionBlock::positionAt(const Rows &rows, Value row) {
   return smin(e, e.add(rows.oldest, e.udiv(row, e.i64c(group))), rows.newest);
 }
 
-Value AttentionBlock::positionOf(const Rows &rows, Value row) {
-  return e.splat(e.trunc(positionAt(rows, row), e.i32), v8i);
+Value AttentionBlock::positionOf(const Rows &rows, Value row, Type type) {
+  return e.splat(e.trunc(positionAt(rows, row), e.i32), type);
 }
 
 /// Lanes of `index`, absolute positions, that a query at `position` sees.
@@ -106,50 +121,51 @@ Value AttentionBlock::validAt(Value index, Value position) {
   Value valid = e.cmp(CmpIPredicate::sge, position, index);
   if (!spec.window)
     return valid;
-  Value oldest = e.sub(position, e.intOf(v8i, spec.window));
+  Value oldest = e.sub(position, e.intOf(position.getType(), spec.window));
   return e.and_(valid, e.cmp(CmpIPredicate::sgt, index, oldest));
 }
 
 /// Chains over d with positions in lanes, in parts of some vectors.
 void AttentionBlock::emitScores(const Rows &rows, Value block, Value next) {
-  int64_t full = vectorsFor(rows.count), count = rows.count, bytes = elementBytes();
+  int64_t vectors = kBlock / lanes, full = std::min(vectorsFor(rows.count), vectors);
+  int64_t count = rows.count, bytes = elementBytes(), vectorBytes = 4 * lanes;
+  Type v = e.vec(lanes, e.f32);
   Value query = rowAt(rows.query, rows.first, padded * 4);
   Value scores = rowAt(e.at(rows.scratch, layout.scores), rows.first, 256);
   // Parts without a valid position are left out: their scores are removed by select anyway.
   auto part = [&](Value vector, int64_t width) {
-    Value offset = e.mul(vector, e.i64c(8 * bytes));
-    Value keys = e.at(block, offset);
+    Value keys = e.at(block, e.mul(vector, e.i64c(lanes * bytes)));
     Ahead ahead = aheadOf(rows, block, next, e.udiv(vector, e.i64c(full)), false);
-    SmallVector<Value> zero(count * width, e.floatOf(v8, 0.0f));
+    SmallVector<Value> zero(count * width, e.floatOf(v, 0.0f));
     SmallVector<Value> sums =
         e.loop(e.i64c(0), e.i64c(dim), 1, zero, [&](Value d, ValueRange carried) {
           SmallVector<Value> sum(carried), key, q;
           Value row = e.mul(d, e.i64c(kBlock * bytes)), column = e.at(query, e.shl(d, 2));
           prefetch(ahead, d);
           Value at = e.at(keys, row);
-          for (int64_t v = 0; v < width; ++v)
-            key.push_back(loadKv(e.at(at, v * 8 * bytes)));
+          for (int64_t i = 0; i < width; ++i)
+            key.push_back(loadKv(e.at(at, i * lanes * bytes), lanes));
           for (int64_t r = 0; r < count; ++r)
-            q.push_back(e.loadSplat(v8, e.at(column, r * padded * 4)));
+            q.push_back(e.loadSplat(v, e.at(column, r * padded * 4)));
           for (int64_t r = 0; r < count; ++r)
-            for (int64_t v = 0; v < width; ++v)
-              sum[r * width + v] = e.fma(q[r], key[v], sum[r * width + v]);
+            for (int64_t i = 0; i < width; ++i)
+              sum[r * width + i] = e.fma(q[r], key[i], sum[r * width + i]);
           return sum;
         });
-    for (int64_t v = 0; v < width; ++v) {
-      Value column = e.add(e.shl(vector, 5), e.i64c(32 * v)), scale;
+    for (int64_t i = 0; i < width; ++i) {
+      Value column = e.mul(e.add(vector, e.i64c(i)), e.i64c(vectorBytes)), scale;
       if (spec.kvType == AXM_KV_INT8)
-        scale = e.load(v8, e.at(kvScales(block, 0), column));
+        scale = e.load(v, e.at(kvScales(block, 0), column));
       for (int64_t r = 0; r < count; ++r) {
-        Value s = sums[r * width + v];
+        Value s = sums[r * width + i];
         e.store(scale ? e.fmul(s, scale) : s, e.at(e.at(scores, column), r * 256));
       }
     }
   };
-  int64_t vectors = kBlock / 8, whole = vectors / full * full;
-  Value begin = e.mul(e.udiv(rows.range.low, e.i64c(8 * full)), e.i64c(full));
-  Value end = e.lshr(e.add(rows.range.endMax, e.i64c(7)), 3);
-  e.loop(begin, e.umin(end, e.i64c(whole)), full, [&](Value v) { part(v, full); });
+  int64_t whole = vectors / full * full;
+  Value begin = e.mul(e.udiv(rows.range.low, e.i64c(lanes * full)), e.i64c(full));
+  Value end = e.udiv(e.add(rows.range.endMax, e.i64c(lanes - 1)), e.i64c(lanes));
+  e.loop(begin, e.umin(end, e.i64c(whole)), full, [&](Value first) { part(first, full); });
   if (vectors != whole)
     e.when(e.cmp(CmpIPredicate::ugt, end, e.i64c(whole)),
            [&] { part(e.i64c(whole), vectors - whole); });
@@ -182,7 +198,7 @@ void AttentionBlock::emitSoftmax(const Rows &all, Value rows, Value block, bool 
   auto scoresOf = [&](Value row) { return rowAt(e.at(all.scratch, layout.scores), row, 256); };
   // In two passes, so that the rows' chains of dependent steps overlap.
   e.loop(e.i64c(0), rows, 1, [&](Value row) {
-    Value at = scoresOf(row), position = whole ? Value() : positionOf(all, row);
+    Value at = scoresOf(row), position = whole ? Value() : positionOf(all, row, v8i);
     SmallVector<Value> s;
     for (int64_t v = 0; v < 8; ++v) {
       s.push_back(e.load(v8, e.at(at, 32 * v)));
@@ -193,7 +209,7 @@ void AttentionBlock::emitSoftmax(const Rows &all, Value rows, Value block, bool 
             e.at(e.at(all.scratch, layout.blockMax), e.shl(row, 2)));
   });
   e.loop(e.i64c(0), rows, 1, [&](Value row) {
-    Value at = scoresOf(row), position = whole ? Value() : positionOf(all, row);
+    Value at = scoresOf(row), position = whole ? Value() : positionOf(all, row, v8i);
     Value column = e.shl(row, 2);
     Value splat = e.loadSplat(v8, e.at(e.at(all.scratch, layout.blockMax), column));
     // Four vectors at a time, which need no spills; the sum is that of the halving.
@@ -253,10 +269,11 @@ void AttentionBlock::emitOutput(const Rows &rows, Value block, Value next) {
   Value keep = e.at(e.at(rows.scratch, layout.keepFactor), four);
   Value add = e.at(e.at(rows.scratch, layout.addFactor), four);
   const Range &range = rows.range;
-  auto part = [&](Value vector, int64_t width) {
-    Value offset = e.add(e.mul(vector, e.i64c(8 * bytes)), e.i64c(valueBytes));
-    Value values = e.at(block, offset);
-    Ahead ahead = aheadOf(rows, block, next, e.udiv(vector, e.i64c(full)), true);
+  // `width` vectors of n features from `feature` on.
+  auto part = [&](Value feature, int64_t width, int64_t n, Value index) {
+    Type v = e.vec(n, e.f32);
+    Value values = e.at(e.at(block, e.mul(feature, e.i64c(bytes))), valueBytes);
+    Ahead ahead = aheadOf(rows, block, next, index, true);
     // Rows from firstRow on see positions from `from` to `to`, all or some of them.
     auto chain = [&](Value from, Value to, bool some, int64_t firstRow,
                      ArrayRef<Value> sums) -> SmallVector<Value> {
@@ -267,25 +284,26 @@ void AttentionBlock::emitOutput(const Rows &rows, Value block, Value next) {
         Value row = e.mul(j, e.i64c(padded * bytes)), column = e.at(weights, e.shl(j, 2));
         if (!some)
           prefetch(ahead, j);
-        Value at = e.at(values, row), index;
+        Value at = e.at(values, row), position;
+        Type integers = e.vec(n, e.i32);
         if (some)
-          index = e.splat(e.trunc(e.add(rows.start, j), e.i32), v8i);
-        for (int64_t v = 0; v < width; ++v)
-          value.push_back(loadKv(e.at(at, v * 8 * bytes)));
+          position = e.splat(e.trunc(e.add(rows.start, j), e.i32), integers);
+        for (int64_t i = 0; i < width; ++i)
+          value.push_back(loadKv(e.at(at, i * n * bytes), n));
         for (int64_t r = firstRow; r < count; ++r) {
-          Value w = e.loadSplat(v8, e.at(column, r * 256)), valid;
+          Value w = e.loadSplat(v, e.at(column, r * 256)), valid;
           if (some)
-            valid = validAt(index, positionOf(rows, e.add(rows.first, e.i64c(r))));
-          for (int64_t v = 0; v < width; ++v) {
-            Value &mine = sum[r * width + v];
-            Value longer = e.fma(w, value[v], mine);
+            valid = validAt(position, positionOf(rows, e.add(rows.first, e.i64c(r)), integers));
+          for (int64_t i = 0; i < width; ++i) {
+            Value &mine = sum[r * width + i];
+            Value longer = e.fma(w, value[i], mine);
             mine = some ? e.select(valid, longer, mine) : longer;
           }
         }
         return sum;
       });
     };
-    SmallVector<Value> sums(count * width, e.floatOf(v8, 0.0f));
+    SmallVector<Value> sums(count * width, e.floatOf(v, 0.0f));
     Value zero = e.i64c(0), all = e.i64c(kBlock);
     if (rows.single) {
       sums = chain(range.low, range.endMax, false, 0, sums);
@@ -299,18 +317,21 @@ void AttentionBlock::emitOutput(const Rows &rows, Value block, Value next) {
       sums = chain(range.endMin, range.endMax, true, same, sums);
     }
     for (int64_t r = 0; r < count; ++r) {
-      Value a = e.loadSplat(v8, e.at(keep, 4 * r)), b = e.loadSplat(v8, e.at(add, 4 * r));
-      for (int64_t v = 0; v < width; ++v) {
-        Value at = e.at(e.at(output, e.shl(vector, 5)), r * padded * 4 + 32 * v);
-        e.store(e.fma(e.load(v8, at), a, e.fmul(sums[r * width + v], b)), at);
+      Value a = e.loadSplat(v, e.at(keep, 4 * r)), b = e.loadSplat(v, e.at(add, 4 * r));
+      for (int64_t i = 0; i < width; ++i) {
+        Value at = e.at(e.at(output, e.shl(feature, 2)), r * padded * 4 + 4 * n * i);
+        e.store(e.fma(e.load(v, at), a, e.fmul(sums[r * width + i], b)), at);
       }
     }
   };
-  int64_t vectors = padded / 8, whole = vectors / full * full;
-  if (whole)
-    e.loop(e.i64c(0), e.i64c(whole), full, [&](Value v) { part(v, full); });
-  if (vectors != whole)
-    part(e.i64c(whole), vectors - whole);
+  int64_t vectors = padded / lanes, parts = vectors / full, left = vectors % full;
+  if (parts)
+    e.loop(e.i64c(0), e.i64c(parts), 1,
+           [&](Value i) { part(e.mul(i, e.i64c(full * lanes)), full, lanes, i); });
+  if (left)
+    part(e.i64c(parts * full * lanes), left, lanes, e.i64c(parts));
+  if (padded % lanes)
+    part(e.i64c(vectors * lanes), 1, 8, e.i64c(outputParts(count) - 1));
 }
 
 void AttentionBlock::emitBlock(Value scratch, Value query, Value state, Value block, Value next,

@@ -56,11 +56,16 @@ private:
   Range rangeOf(Value start, Value first, Value last);
   Value positionAt(const Rows &rows, Value row);
   /// The same in all lanes, as i32.
-  Value positionOf(const Rows &rows, Value row);
+  Value positionOf(const Rows &rows, Value row, Type type);
   Value validAt(Value index, Value position);
 
   int64_t elementBytes() const;
-  Value loadKv(Value at);
+  int64_t vectorsFor(int64_t rows) const;
+  /// How often the inner loops of a run of rows walk over a block.
+  int64_t scoreParts(int64_t rows) const;
+  int64_t outputParts(int64_t rows) const;
+  /// n elements as f32.
+  Value loadKv(Value at, int64_t n);
   Value kvScales(Value block, int64_t which);
   Value rowAt(Value base, Value row, int64_t bytes);
   struct Ahead {
@@ -74,6 +79,7 @@ private:
   const plan::KernelSpec &spec;
   plan::AttentionScratch layout;
   int64_t group, dim, padded;
+  const int64_t lanes; ///< of a vector in the inner products: 8, or 16 of 512 bits
   Type v8, v8i;
 };
 
