@@ -8,6 +8,8 @@ Suites: lint, unit (ctest), lit, sanitized (ctest of the runtime under ASan and 
 A lint check or an e2e script skips with exit code 77 and the reason as its last line; a GoogleTest with GTEST_SKIP().
 """
 import argparse
+import concurrent.futures
+import functools
 import json
 import os
 import pathlib
@@ -66,6 +68,17 @@ def call(words, seconds, **options):
     except subprocess.TimeoutExpired as late:
         out = late.stdout.decode(errors="replace") if isinstance(late.stdout, bytes) else (late.stdout or "")
         return subprocess.CompletedProcess(words, 124, out, f"took longer than {seconds} s")
+
+
+def together(jobs):
+    """Runs {name: function}, as many at a time as there are cores; (name, result, seconds) in their order."""
+    def timed(function):
+        start = time.monotonic()
+        return function(), time.monotonic() - start
+    with concurrent.futures.ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        running = [(name, pool.submit(timed, function)) for name, function in jobs.items()]
+        for name, future in running:
+            yield (name, *future.result())
 
 
 def lint(report, args):
@@ -130,21 +143,25 @@ def fuzz(report, args):
             if made.returncode != 0:
                 report.fail(f"fuzz.{maker}", made.stdout + made.stderr)
     corpora = {"TokenizerFuzz": [ROOT / "test/unit/text/data"]}
-    for name in FUZZERS:
-        if not (binaries / name).is_file():
-            report.fail(f"fuzz.{name}", f"{name} is not built in {args.fuzz.name}/bin")
-            continue
+
+    def explore(name):
         known = corpora.get(name, []) + [seeds / name.removesuffix("Fuzz")]
         with tempfile.TemporaryDirectory() as fresh:  # what it finds on the way goes here, the seeds stay as they are
-            run = call([binaries / name, f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=2048", "-verbosity=0",
-                        f"-artifact_prefix={args.fuzz}/{name}-", fresh, *[k for k in known if k.is_dir()]], seconds + 120,
-                       env=environment(args))
-        report.script(f"fuzz.{name}", run)
-    corrupt = binaries / "ImportCorruptTests"
-    if corrupt.is_file():
-        report.script("fuzz.ImportCorruptTests under ASan and UBSan", call([corrupt, "--gtest_brief=1"], 900, env=environment(args)))
-    else:
-        report.fail("fuzz.ImportCorruptTests", "it is not built")
+            return call([binaries / name, f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=2048", "-verbosity=0",
+                         f"-artifact_prefix={args.fuzz}/{name}-", fresh, *[k for k in known if k.is_dir()]], seconds + 120,
+                        env=environment(args))
+
+    jobs = {}
+    for name in (*FUZZERS, "ImportCorruptTests"):
+        if not (binaries / name).is_file():
+            report.fail(f"fuzz.{name}", f"{name} is not built in {args.fuzz.name}/bin")
+        elif name in FUZZERS:
+            jobs[f"fuzz.{name}"] = functools.partial(explore, name)
+        else:
+            jobs[f"fuzz.{name} under ASan and UBSan"] = functools.partial(call, [binaries / name, "--gtest_brief=1"], 900,
+                                                                          env=environment(args))
+    for name, run, _ in together(jobs):
+        report.script(name, run)
 
 
 def lit(report, args):
@@ -177,14 +194,16 @@ def e2e(report, args):
     scripts = sorted(p for p in (ROOT / "test/e2e").glob("*") if p.suffix in (".sh", ".py") and os.access(p, os.X_OK))
     if not scripts:
         report.fail("e2e", "test/e2e holds no executable script")
+    jobs = {}
     for script in scripts:
         name = f"e2e.{script.name}"
         if ".long." in script.name and not args.long:
             report.skip(name, "long: tools/test --long runs it")
-            continue
-        start = time.monotonic()
-        report.script(name, call([script], 1800, env=environment(args)))
-        print(f"     {name}: {time.monotonic() - start:.1f} s", flush=True)
+        else:
+            jobs[name] = functools.partial(call, [script], 1800, env=environment(args))
+    for name, run, seconds in together(jobs):
+        report.script(name, run)
+        print(f"     {name}: {seconds:.1f} s", flush=True)
 
 
 def environment(args):
