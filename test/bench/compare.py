@@ -36,8 +36,16 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 ROWS = ["prefill", "decode", "batch8", "seq8", "seq32", "long", "deep", "start"]
 DEFAULT_ROWS = ROWS[:3]
-PEER_TOOLS = ("llama-bench", "llama-batched-bench", "llama-perplexity", "llama-quantize")
+PEER_TOOLS = ("llama-bench", "llama-batched-bench", "llama-perplexity", "llama-quantize", "llama-imatrix")
 START_PROMPT = "The capital of France is"  # 5 tokens
+
+
+def peer_compiler():
+    """CMake options. What g++ 12 makes of llama.cpp's AMX kernels ends with an illegal instruction; clang's runs."""
+    flags = pathlib.Path("/proc/cpuinfo").read_text().split()
+    if "amx_tile" in flags and (clang := shutil.which("clang++-22")):
+        return [f"-DCMAKE_CXX_COMPILER={clang}", f"-DCMAKE_C_COMPILER={shutil.which('clang-22')}"]
+    return []
 
 
 def build_peer(folder):
@@ -52,6 +60,7 @@ def build_peer(folder):
         source = archive.with_name(archive.name.removesuffix(".tar.gz")) / "vendor/llama.cpp"
         build = folder / "build"
         subprocess.run(["cmake", "-G", "Ninja", "-S", source, "-B", build, "-DCMAKE_BUILD_TYPE=Release", "-DGGML_NATIVE=ON",
+                        *peer_compiler(),
                         "-DLLAMA_CURL=OFF", "-DLLAMA_BUILD_UI=OFF", "-DLLAMA_BUILD_TESTS=OFF", "-DBUILD_SHARED_LIBS=OFF"], check=True)
         subprocess.run(["ninja", "-C", build, *PEER_TOOLS], check=True)
         for name in PEER_TOOLS:

@@ -5,7 +5,8 @@
 
 Prints a table (Markdown): bits over all matrices with head and embedding, perplexity, mean KL divergence to the source's own f32 logits.
 Artifacts are kept in the build folder while axiomc and the source stay (AXIOM_BUILD names it). llama.cpp's rows need its
-llama-quantize and llama-perplexity (compare.py --build-peer) and the source as an f32 GGUF; without them they are said to be skipped.
+llama-quantize, llama-imatrix and llama-perplexity (compare.py --build-peer) and the source as an f32 GGUF (test/tools/hf_to_gguf.py);
+without them they are said to be skipped. Their bits count the whole file, the tokenizer too.
 The inputs' defaults are those of tools/verify (docs/testing.md).
 """
 import argparse
@@ -25,7 +26,9 @@ CALIBRATED = {"q4": ALL_Q4, "q4f16": ["--quant-override", ".=q4f16"], "4.7": ["-
               "5.5": ["--bits", "5.5"], "6.05": ["--bits", "6.05"], "q6": ["--quant", "q6"], "7.5": ["--bits", "7.5"],
               "q8": ["--quant", "q8"]}
 PLAIN = {"q4": ALL_Q4, "q4f16": ["--quant-override", ".=q4f16"], "6.05": ["--bits", "6.05"], "q6": ["--quant", "q6"], "q8": ["--quant", "q8"]}
-PEER_TYPES = ["Q4_0", "Q4_1", "Q4_K_M", "Q5_K_M", "Q6_K", "Q8_0"]
+# Type, and whether with an importance matrix of the calibration text.
+PEER_TYPES = [("Q4_0", False), ("Q4_0", True), ("Q4_1", False), ("Q4_1", True), ("Q4_K_M", False), ("Q4_K_M", True), ("Q5_K_M", True),
+              ("Q6_K", True), ("Q8_0", False)]
 
 
 def rows_of(args):
@@ -49,7 +52,7 @@ def measure(args, model, reference):
 
 def peer_rows(args):
     """llama.cpp's pure types against the same f32 weights, in its own arithmetic."""
-    tools = {name: args.peer / name for name in ("llama-quantize", "llama-perplexity")}
+    tools = {name: args.peer / name for name in ("llama-quantize", "llama-perplexity", "llama-imatrix")}
     missing = [name for name, path in tools.items() if not path.is_file()]
     if missing or not args.gguf:
         print(f"llama.cpp's types: skipped, {', '.join(missing) or 'an f32 GGUF of the source (--gguf)'} not given")
@@ -60,13 +63,15 @@ def peer_rows(args):
         run(tools["llama-perplexity"], "-m", args.gguf, *words, "--kl-divergence-base", base)
         weights = json.loads(axiom.run(axiom.binary("axiom-inspect"), args.reference, "--json", "--tensors").ok().out)["tensors"]
         count = sum(t["rows"] * t["cols"] for t in weights if not t["vector"])
-        for kind in PEER_TYPES:
-            model = folder / f"{kind}.gguf"
-            run(tools["llama-quantize"], args.gguf, model, kind)
+        importance = folder / "imatrix.gguf"
+        run(tools["llama-imatrix"], "-m", args.gguf, "-f", args.text, "-o", importance, "-c", "512")
+        for kind, weighted in PEER_TYPES:
+            model = folder / "model.gguf"
+            run(tools["llama-quantize"], *(["--imatrix", importance] if weighted else []), args.gguf, model, kind)
             text = run(tools["llama-perplexity"], "-m", model, *words, "--kl-divergence-base", base, "--kl-divergence")
             mean = re.search(r"Mean\s+KLD:\s+([\d.]+)", text)
             ppl = re.search(r"Mean PPL\(Q\)\s*:\s*([\d.]+)", text)
-            print(f"| llama.cpp {kind} | {8 * model.stat().st_size / count:.2f} | {float(ppl[1]) if ppl else float('nan'):.2f} | "
+            print(f"| llama.cpp {kind}{', imatrix' if weighted else ''} | {8 * model.stat().st_size / count:.2f} | {float(ppl[1]) if ppl else float('nan'):.2f} | "
                   f"{float(mean[1]) if mean else float('nan'):.4f} |", flush=True)
 
 
