@@ -4,7 +4,7 @@
 #ifndef AXIOM_CODEGEN_CPU_DOT_H
 #define AXIOM_CODEGEN_CPU_DOT_H
 
-#include "codegen/cpu/Emit.h"
+#include "codegen/cpu/DotOps.h"
 #include "dialects/plan/KernelSpec.h"
 
 namespace axiom::codegen {
@@ -16,6 +16,7 @@ struct DotShape {
   int64_t tokens;      ///< a tile size of the level
   int64_t stripeBytes; ///< to the next stripe
   int64_t actStride;   ///< bytes to the next token, of activations and their scales alike
+  int64_t maxGroups;   ///< groups of 32 of the longest segment
 };
 
 /// Arguments of a dot function; pointers and i64.
@@ -34,12 +35,28 @@ struct DotCall {
 /// Emits the call of the function for `shape`; creates the function when it is new.
 void emitDot(Emit &e, const DotShape &shape, const DotCall &call);
 
-/// The dot functions' two halves (Dot.cpp, DotFloat.cpp); `a` are the function's arguments.
+/// The dot functions' forms (Dot.cpp, DotTile.cpp, DotFloat.cpp); `a` are the function's arguments.
 struct DotArgs {
   Value weights, stripes, acts, scales, sums, groups, firstRun, out, outToken, outStripe;
 };
 void emitQuantizedDot(Emit &e, const DotShape &shape, const DotArgs &a);
+/// The first `stripes` stripes, an even number.
+void emitTileDot(Emit &e, const DotShape &shape, const DotArgs &a, Value stripes);
 void emitFloatDot(Emit &e, const DotShape &shape, const DotArgs &a);
+/// Whether a shape goes through matrix tiles.
+bool usesTiles(const CpuLevel &level, const DotShape &shape);
+
+/// One group of 32 along K of a quantized segment.
+struct Group {
+  Value index;                       ///< within the segment
+  Value weights;                     ///< behind the scales
+  std::function<Value()> scale, min; ///< f32 per row; min may give none
+};
+/// body for each group of the segment that starts at `weights`, with loop-carried values.
+using GroupBody =
+    llvm::function_ref<llvm::SmallVector<Value>(const Group &, mlir::ValueRange carried)>;
+llvm::SmallVector<Value> forGroups(DotOps &ops, const DotShape &shape, const DotArgs &a,
+                                   Value weights, mlir::ValueRange inits, GroupBody body);
 
 } // namespace axiom::codegen
 

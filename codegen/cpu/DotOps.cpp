@@ -195,6 +195,23 @@ void DotOps::byteDots(Value at, ArrayRef<Value> acts, ArrayRef<Value> sums, Done
       e.level.registers < 32);
 }
 
+void DotOps::spread(AxmFormat format, Value at, Value to) {
+  SmallVector<Value> raw(4);
+  for (int64_t j : {0, 4, 1, 5, 2, 6, 3, 7}) {
+    Value w = format == AXM_FORMAT_Q8 ? loadEach(32, e.i8, e.at(at, 32 * j)) : nibble(raw, at, j);
+    e.store(w, e.at(to, 4 * rows * j));
+  }
+}
+
+Value DotOps::plainDots(Value spread, Value acts) {
+  Value sum = e.intOf(i, 0);
+  for (int64_t j = 0; j < 8; ++j) {
+    Value w = e.load(bytes, e.at(spread, 4 * rows * j));
+    sum = e.add(sum, plainDot(w, false, splatBytes(e.at(acts, 4 * j), bytes), 4));
+  }
+  return sum;
+}
+
 Value DotOps::pairOf(Value low, Value high) {
   Value pair = e.or_(e.and_(low, e.intOf(i, 0xffff)), e.shl(high, 16));
   return e.bitcast(pair, e.vec(16 * stripes, e.i16));

@@ -38,6 +38,11 @@ public:
   /// 6-bit codes with their two scales: s0 * dot0 + s1 * dot1 of docs/numerics.md.
   void sixBitDots(Value at, llvm::ArrayRef<Value> acts, llvm::ArrayRef<Value> sums, Done done);
 
+  /// The weights of one group as signed bytes: register after register at `to`.
+  void spread(AxmFormat format, Value at, Value to);
+  /// The integer dots of a token with what spread() left, as plain arithmetic.
+  Value plainDots(Value spread, Value acts);
+
 private:
   bool vnni() const { return e.level.dot == DotKind::Vnni; }
   bool sdot() const { return e.level.dot == DotKind::Sdot; }

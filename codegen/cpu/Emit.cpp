@@ -96,8 +96,8 @@ Value Emit::splat(Value scalar, Type type) {
     return scalar;
   return vector::BroadcastOp::create(b, loc, type, scalar);
 }
-Value Emit::stack(int64_t bytes) {
-  return LLVM::AllocaOp::create(b, loc, ptr, i8, i64c(bytes), /*alignment=*/32);
+Value Emit::stack(int64_t bytes, int64_t align) {
+  return LLVM::AllocaOp::create(b, loc, ptr, i8, i64c(bytes), align);
 }
 void Emit::prefetch(Value address, int level) {
   LLVM::Prefetch::create(b, loc, address, b.getI32IntegerAttr(0), b.getI32IntegerAttr(4 - level),
@@ -117,6 +117,10 @@ Value Emit::halve8(Value v, function_ref<Value(Value, Value)> op) {
 }
 Value Emit::intrinsic(StringRef name, Type result, ValueRange args) {
   return LLVM::CallIntrinsicOp::create(b, loc, result, b.getStringAttr(name), args)->getResult(0);
+}
+
+void Emit::effect(StringRef name, ValueRange args) {
+  LLVM::CallIntrinsicOp::create(b, loc, b.getStringAttr(name), args);
 }
 
 llvm::SmallVector<Value> Emit::loop(Value lo, Value hi, int64_t step, ValueRange inits,

@@ -87,7 +87,7 @@ public:
   /// A scalar loaded from memory and repeated to `type`.
   Value loadSplat(Type type, Value address);
   Value splat(Value scalar, Type type);
-  Value stack(int64_t bytes);
+  Value stack(int64_t bytes, int64_t align = 32);
   /// Into the cache of this level and those behind it.
   void prefetch(Value address, int level = 1);
 
@@ -97,6 +97,8 @@ public:
   /// Joins the lanes of a vector of 8 by halving with `op`: [i] op [i+4], then 2, then 1.
   Value halve8(Value v, llvm::function_ref<Value(Value, Value)> op);
   Value intrinsic(llvm::StringRef name, Type result, mlir::ValueRange args);
+  /// One without a result.
+  void effect(llvm::StringRef name, mlir::ValueRange args);
 
   using LoopBody = llvm::function_ref<llvm::SmallVector<Value>(Value iv, mlir::ValueRange carried)>;
   /// for (iv = lo; iv < hi; iv += step): i64, with loop-carried values.

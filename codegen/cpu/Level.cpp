@@ -9,6 +9,8 @@ const std::vector<CpuLevel> &levels() {
       {"x86-64-v3-vnni", linux64, "x86-64-v3", "+avxvnni,+prefer-256-bit", DotKind::Vnni, 1, 8, 16},
       {"x86-64-v4-vnni", linux64, "x86-64-v4", "+avx512vnni,-prefer-256-bit", DotKind::Vnni, 2, 16,
        32},
+      {"x86-64-v4-amx", linux64, "x86-64-v4", "+avx512vnni,+amx-tile,+amx-int8,-prefer-256-bit",
+       DotKind::Vnni, 2, 32, 32, true},
       {"aarch64-dotprod", "aarch64-unknown-linux-gnu", "generic", "+dotprod", DotKind::Sdot, 1, 8,
        32},
   };

@@ -22,9 +22,10 @@ struct CpuLevel {
   std::string cpu;
   std::string features;
   DotKind dot;
-  int64_t stripes;   ///< stripes of 8 rows that one vector of an inner product holds
-  int64_t maxTile;   ///< most tokens that one inner product takes: 8 or 16
-  int64_t registers; ///< vector registers
+  int64_t stripes;    ///< stripes of 8 rows that one vector of an inner product holds
+  int64_t maxTile;    ///< most tokens that one inner product takes: 8 or 16; 32 in matrix tiles
+  int64_t registers;  ///< vector registers
+  bool tiles = false; ///< matrix tiles for 16 and more tokens (AMX)
   /// For tests: the dot instructions as plain LLVM arithmetic, so that the emitter of a level runs
   /// on x86-64-v3, whatever its own instructions are.
   bool plainDots = false;

@@ -101,11 +101,28 @@ void LinearBody::forTiles(function_ref<void(Value, Value)> body) {
   (void)loop;
 }
 
+DotShape LinearBody::dotShape(size_t index, int64_t tokens) {
+  const plan::LinearRange &range = spec.ranges[index];
+  int64_t longest = 0;
+  for (size_t s = 0; s + 1 < bounds_.size(); ++s)
+    longest = std::max(longest, bounds_[s + 1] - bounds_[s]);
+  auto stripe = static_cast<int64_t>(plan::stripeBytes(range.format, spec.inner, spec.cuts));
+  return {range.format, tokens, stripe, inputRows(k, range.format).stride, longest / 32};
+}
+
+/// Tokens whose sums the registers of any level hold.
+static constexpr int64_t kMostSums = 16;
+
 void LinearBody::rows(size_t range, Value stripe, Value stripes, Value t, Value n, Value out,
                       int64_t outToken) {
   for (int64_t size = e.level.maxTile; size >= 1; size /= 2)
-    e.when(e.cmp(CmpIPredicate::eq, n, e.i64c(size)),
-           [&] { rowsFor(size, range, stripe, stripes, t, out, outToken); });
+    e.when(e.cmp(CmpIPredicate::eq, n, e.i64c(size)), [&] {
+      // More tokens than registers hold sums for are a matter of matrix tiles only.
+      int64_t step = usesTiles(e.level, dotShape(range, size)) ? size : std::min(size, kMostSums);
+      for (int64_t i = 0; i < size; i += step)
+        rowsFor(step, range, stripe, stripes, e.add(t, e.i64c(i)), e.at(out, i * outToken),
+                outToken);
+    });
 }
 
 /// From the partial sums of a segment to those of the next one: [token][stripe][8].
@@ -124,7 +141,8 @@ void LinearBody::rowsFor(int64_t n, size_t index, Value stripe, Value stripes, V
   const plan::LinearRange &range = spec.ranges[index];
   InputRows input = inputRows(k, range.format);
   bool quantized = plan::isQuantized(range.format);
-  int64_t stripeSize = plan::stripeBytes(range.format, spec.inner, spec.cuts);
+  DotShape shape = dotShape(index, n);
+  int64_t stripeSize = shape.stripeBytes;
   Value weights = e.at(k.arg("weights" + std::to_string(index)), e.mul(stripe, e.i64c(stripeSize)));
   Value acts = e.at(input.base, e.mul(t, e.i64c(input.stride)));
 
@@ -133,7 +151,6 @@ void LinearBody::rowsFor(int64_t n, size_t index, Value stripe, Value stripes, V
     // The bytes before this segment are those of a stripe that ends here.
     std::vector<uint32_t> before(spec.cuts.begin(), spec.cuts.begin() + (s ? s - 1 : 0));
     int64_t skip = s ? plan::stripeBytes(range.format, static_cast<uint32_t>(from), before) : 0;
-    DotShape shape = {range.format, n, stripeSize, input.stride};
     DotCall call;
     call.weights = e.at(w, skip);
     call.stripes = count;

@@ -2,6 +2,7 @@
 #ifndef AXIOM_CODEGEN_CPU_LINEARKERNEL_H
 #define AXIOM_CODEGEN_CPU_LINEARKERNEL_H
 
+#include "codegen/cpu/Dot.h"
 #include "codegen/cpu/KernelContext.h"
 
 namespace axiom::codegen {
@@ -38,6 +39,7 @@ public:
   Value withBias(size_t range, Value y, Value row);
 
 private:
+  DotShape dotShape(size_t range, int64_t tokens);
   void rowsFor(int64_t n, size_t range, Value stripe, Value stripes, Value t, Value out,
                int64_t outToken);
   Value joinSegments(Value partials, int64_t lo, int64_t hi);

@@ -1,6 +1,7 @@
 #include "compiler/driver/Targets.h"
 
 #include "codegen/cpu/CodeImage.h"
+#include "runtime/artifact/IsaLevel.h"
 
 #include <algorithm>
 
@@ -17,17 +18,11 @@ std::vector<std::string> knownTargets() {
 
 std::string cpuLevelOf(const std::string &target) { return target.substr(kCpu.size()); }
 
-/// Levels that `--target=cpu:native` may name here; as in the runtime, only those that a full check
-/// has passed.
-static bool hostRuns(const std::string &level) {
-#if defined(__x86_64__)
-  if (level == "x86-64-v3")
-    return __builtin_cpu_supports("x86-64-v3");
-  if (level == "x86-64-v4-vnni")
-    return __builtin_cpu_supports("x86-64-v4") && __builtin_cpu_supports("avx512vnni");
-#endif
-  (void)level;
-  return false;
+/// What `--target=cpu:native` may name here: as in the runtime, only levels that a full check has
+/// passed.
+static bool hostRuns(const std::string &name) {
+  const IsaLevel *level = findIsaLevel(name);
+  return level && level->proven && level->missing() == 0;
 }
 
 static std::string join(const std::vector<std::string> &names) {

@@ -135,7 +135,7 @@ enum AxmFormat {
  *   i16 sum of its last 16}; padded to a multiple of 64 bytes. */
 #define AXM_QROW_BYTES(K) (((K) + (K) / 32u * 12u + 63u) / 64u * 64u)
 /* Most tokens that a kernel works on at a time. */
-#define AXM_TILE_TOKENS 16u
+#define AXM_TILE_TOKENS 32u
 
 /* KV memory: block b, layer l, KV head h: base + b*blockBytes + l*layerBytes + h*headBytes. A
  * head's bytes: K as [head_dim][64 positions], then V as [64][head_dim padded to 8], each of the KV

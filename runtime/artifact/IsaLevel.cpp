@@ -2,6 +2,8 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 #elif defined(__aarch64__)
 #include <sys/auxv.h>
 #endif
@@ -13,9 +15,10 @@ namespace {
 #if defined(__x86_64__)
 
 enum Leaf { Leaf1, Leaf7, Leaf7Second, LeafExtended };
-enum Register { Eax, Ebx, Ecx };
-/// Register state that the system must save: none, the 256-bit halves, or the 512-bit parts.
-constexpr uint64_t kState256 = 0x6, kState512 = 0xe6;
+enum Register { Eax, Ebx, Ecx, Edx };
+/// Register state that the system must save: none, the 256-bit halves, the 512-bit parts, or the
+/// matrix tiles and their shapes.
+constexpr uint64_t kState256 = 0x6, kState512 = 0xe6, kStateTiles = 0x60000;
 
 struct Feature {
   const char *name;
@@ -42,19 +45,28 @@ constexpr Feature kFeatures[] = {
     {"avx512vl", Leaf7, Ebx, 31, kState512},
     {"avx512vnni", Leaf7, Ecx, 11, kState512},
     {"avxvnni", Leaf7Second, Eax, 4, kState256},
+    {"amx-tile", Leaf7, Edx, 24, kStateTiles},
+    {"amx-int8", Leaf7, Edx, 25, kStateTiles},
 };
 constexpr size_t kNumFeatures = sizeof kFeatures / sizeof kFeatures[0];
 // By place in the table above.
 constexpr uint64_t kV3 = (1u << 9) - 1, kV4 = (1u << 14) - 1, k512Vnni = 1u << 14,
-                   k256Vnni = 1u << 15;
+                   k256Vnni = 1u << 15, kAmx = 3u << 16;
 
 constexpr IsaLevel kLevels[] = {{"x86-64-v3", kV3, true},
-                                {"x86-64-v3-vnni", kV3 | k256Vnni, false},
-                                {"x86-64-v4-vnni", kV4 | k512Vnni, true}};
+                                {"x86-64-v3-vnni", kV3 | k256Vnni, true},
+                                {"x86-64-v4-vnni", kV4 | k512Vnni, true},
+                                {"x86-64-v4-amx", kV4 | k512Vnni | kAmx, true}};
+
+/// Linux gives a process the registers of the tiles only when it asks for them.
+bool tilesAllowed() {
+  constexpr int kRequestPermission = 0x1023, kTileData = 18;
+  return ::syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+}
 
 uint64_t readFeatures() {
   unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
-  unsigned regs[4][3] = {};
+  unsigned regs[4][4] = {};
   if (!__get_cpuid(1, &eax, &ebx, &ecx, &edx))
     return 0;
   regs[Leaf1][Ecx] = ecx;
@@ -68,6 +80,7 @@ uint64_t readFeatures() {
   if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx)) {
     regs[Leaf7][Ebx] = ebx;
     regs[Leaf7][Ecx] = ecx;
+    regs[Leaf7][Edx] = edx;
     more = eax >= 1;
   }
   if (more && __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx))
@@ -80,7 +93,7 @@ uint64_t readFeatures() {
     if ((regs[f.leaf][f.reg] >> f.bit & 1) && (state & f.state) == f.state)
       features |= uint64_t(1) << i;
   }
-  return features;
+  return features & kAmx && !tilesAllowed() ? features & ~kAmx : features;
 }
 
 const char *featureName(size_t i) { return i < kNumFeatures ? kFeatures[i].name : nullptr; }

@@ -21,7 +21,9 @@ struct IsaLevel {
 std::span<const IsaLevel> isaLevels();
 const IsaLevel *findIsaLevel(const std::string &name);
 
-/// Features of this CPU that the system has switched on (register state included).
+/// Features of this CPU that the system has switched on (register state included). The first call
+/// asks Linux to let this process use matrix tiles where the CPU has them; frames of signals then
+/// hold 8 KiB more.
 uint64_t cpuFeatures();
 /// "avx2 fma": names of feature bits.
 std::string featureNames(uint64_t features);

@@ -71,9 +71,9 @@ std::vector<LeveledCase> allCases() {
   std::vector<LeveledCase> all;
   const std::vector<Shape> shapes = {
       {40, 40}, {640, 40, {288, 416}}, {771, 16, {64, 192, 288, 416, 704}}};
-  std::map<codegen::DotKind, std::string> best;
+  std::map<std::pair<codegen::DotKind, bool>, std::string> best;
   for (const codegen::CpuLevel &level : codegen::levels())
-    best[level.dot] = level.name;
+    best[{level.dot, level.tiles}] = level.name;
   for (const auto &[kind, name] : best) {
     const IsaLevel *level = findIsaLevel(name);
     bool first = all.empty(), runs = level && level->missing() == 0;

@@ -26,7 +26,7 @@ const std::vector<Shape> headShapes = {{160, 131}, {64, 1024}, {64, 2100, {32}}}
 
 namespace {
 
-constexpr uint32_t tokenCounts[] = {1, 2, 3, 5, 8, 13, 17};
+constexpr uint32_t tokenCounts[] = {1, 2, 3, 5, 8, 13, 49};
 /// Rows enough for one last bit in a norm's sum of squares to reach the output.
 constexpr uint32_t manyRows = 640;
 constexpr float normEps = 1e-5f;
