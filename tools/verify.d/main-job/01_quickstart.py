@@ -41,6 +41,8 @@ def suite(line, target):
     last = result.out.strip().splitlines()[-1] if result.out.strip() else ""
     found = re.fullmatch(r"(\d+) passed, (\d+) failed, (\d+) skipped", last)
     line.at_most("tools/test in a fresh clone, ccache off", result.seconds / 60, 30, "{:.1f}", " min")
+    for text in re.findall(r"^FAIL .*", result.out, re.M):
+        print("         " + text)
     line.check("tools/test", last or result.err[-200:], "0 failed", bool(found) and int(found.group(2)) == 0 and int(found.group(1)) > 0)
     for suite_name in ("-- unit", "-- lit", "-- sanitized"):
         line.check(f"it runs the suite {suite_name[3:]}", "seen" if suite_name in result.out else "not seen", "seen", suite_name in result.out)
