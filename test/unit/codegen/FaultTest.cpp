@@ -70,7 +70,7 @@ struct LeveledCase {
 std::vector<LeveledCase> allCases() {
   std::vector<LeveledCase> all;
   const std::vector<Shape> shapes = {
-      {40, 40}, {640, 40, {288, 416}}, {771, 16, {64, 192, 288, 416, 704}}};
+      {40, 40}, {640, 72, {288, 416}}, {771, 72, {64, 192, 288, 416, 704}}};
   std::map<std::pair<codegen::DotKind, bool>, std::string> best;
   for (const codegen::CpuLevel &level : codegen::levels())
     best[{level.dot, level.tiles}] = level.name;
