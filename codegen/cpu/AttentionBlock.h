@@ -55,7 +55,7 @@ private:
   void emitOutput(const Rows &rows, Value block, Value next);
   Range rangeOf(Value start, Value first, Value last);
   Value positionAt(const Rows &rows, Value row);
-  /// The same in all lanes, as i32.
+  /// The same in all lanes of `type`, i32.
   Value positionOf(const Rows &rows, Value row, Type type);
   Value validAt(Value index, Value position);
 

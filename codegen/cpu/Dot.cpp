@@ -56,6 +56,12 @@ SmallVector<Value> forGroups(DotOps &ops, const DotShape &shape, const DotArgs &
   return SmallVector<Value>(ArrayRef<Value>(result).drop_front(2));
 }
 
+Value emitGroupStep(DotOps &ops, Value sum, Value dot, Value scale, Value min, Value pair) {
+  Emit &e = ops.e;
+  sum = e.fma(dot, e.fmul(scale, e.loadSplat(ops.f, pair)), sum);
+  return min ? e.fma(min, e.loadSplat(ops.f, e.at(pair, 4)), sum) : sum;
+}
+
 /// The chain results of one segment of `ops.stripes` stripes per token of the tile; `weights` is
 /// the segment of the first stripe.
 static SmallVector<Value> emitSegment(DotOps &ops, const DotShape &shape, const DotArgs &a,
@@ -79,9 +85,7 @@ static SmallVector<Value> emitSegment(DotOps &ops, const DotShape &shape, const 
         min = group.min();
       }
       Value pair = e.at(pairs, static_cast<int64_t>(t) * shape.actStride);
-      acc[t] = e.fma(dot, e.fmul(scale, e.loadSplat(ops.f, pair)), acc[t]);
-      if (min)
-        acc[t] = e.fma(min, e.loadSplat(ops.f, e.at(pair, 4)), acc[t]);
+      acc[t] = emitGroupStep(ops, acc[t], dot, scale, min, pair);
     };
     if (shape.format == AXM_FORMAT_Q8)
       ops.byteDots(group.weights, acts, sums, done);
@@ -103,15 +107,15 @@ static void emitBlock(DotOps &ops, const DotShape &shape, const DotArgs &a, Valu
     ops.storeEach(acc[t], t == 0 ? to : e.at(to, e.mul(a.outToken, e.i64c(t))), a.outStripe);
 }
 
-/// Pairs of stripes in tiles; a last single one as other levels do it, 16 tokens at a time.
+/// Pairs of stripes in tiles; a last single one as other levels do it.
 static void emitTilesAndRest(Emit &e, const DotShape &shape, const DotArgs &a) {
   DotShape some = shape;
-  some.tokens = std::min<int64_t>(shape.tokens, 16);
+  some.tokens = kSumTokens;
   DotOps single(e, 1, shape.stripeBytes);
   Value whole = e.and_(a.stripes, e.i64c(~int64_t(1)));
   emitTileDot(e, shape, a, whole);
   e.loop(whole, a.stripes, 1, [&](Value stripe) {
-    e.loop(e.i64c(0), e.i64c(shape.tokens), some.tokens, [&](Value token) {
+    e.loop(e.i64c(0), e.i64c(shape.tokens), kSumTokens, [&](Value token) {
       Value acts = e.mul(token, e.i64c(shape.actStride));
       DotArgs mine = a;
       for (Value *base : {&mine.acts, &mine.scales, &mine.sums})

@@ -9,6 +9,9 @@
 
 namespace axiom::codegen {
 
+/// Tokens whose sums the registers of a level with 512 bits hold, and those of a matrix tile.
+inline constexpr int64_t kSumTokens = 16;
+
 /// What a dot function is generated for. Distances are constants, so that the tokens of a tile need
 /// one pointer and not one each.
 struct DotShape {
@@ -57,6 +60,10 @@ using GroupBody =
     llvm::function_ref<llvm::SmallVector<Value>(const Group &, mlir::ValueRange carried)>;
 llvm::SmallVector<Value> forGroups(DotOps &ops, const DotShape &shape, const DotArgs &a,
                                    Value weights, mlir::ValueRange inits, GroupBody body);
+
+/// The f32 step of docs/numerics.md: one group's dots into the chain of a token. `pair`: the
+/// token's {scale, ssum} of the group; `min` may be none.
+Value emitGroupStep(DotOps &ops, Value sum, Value dot, Value scale, Value min, Value pair);
 
 } // namespace axiom::codegen
 

@@ -10,7 +10,7 @@ using namespace mlir;
 
 namespace {
 
-constexpr int64_t kTileTokens = 16, kTileRows = 16;
+constexpr int64_t kTileTokens = kSumTokens, kTileRows = 16;
 constexpr int64_t kWeightBytes = kTileRows * AXM_GROUP;       ///< a group's, as bytes
 constexpr int64_t kScaleBytes = 2 * 4 * kTileRows;            ///< f32 scale and min
 constexpr int64_t kResultBytes = 4 * kTileTokens * kTileRows; ///< int32 [token][row]
@@ -118,9 +118,7 @@ private:
           for (int64_t t = 0; t < kTileTokens; ++t) {
             Value dot = e.sitofp(e.load(ops.i, e.at(dots, t * 4 * kTileRows)), ops.f);
             Value pair = e.at(e.at(pairs, e.shl(g, 3)), t * shape.actStride);
-            acc[t] = e.fma(dot, e.fmul(scale, e.loadSplat(ops.f, pair)), acc[t]);
-            if (min)
-              acc[t] = e.fma(mins, e.loadSplat(ops.f, e.at(pair, 4)), acc[t]);
+            acc[t] = emitGroupStep(ops, acc[t], dot, scale, mins, pair);
           }
           return acc;
         });

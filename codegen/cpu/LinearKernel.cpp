@@ -42,13 +42,18 @@ static Value scratchQRows(KernelContext &k) {
   return k.e.at(rows, k.e.mul(k.tokens, k.e.i64c(rowBytes)));
 }
 
+static int64_t inputStride(const KernelSpec &spec, AxmFormat format) {
+  int64_t inner = paddedInner(spec);
+  return plan::isQuantized(format) ? static_cast<int64_t>(AXM_QROW_BYTES(inner)) : 4 * inner;
+}
+
 InputRows inputRows(KernelContext &k, AxmFormat format) {
-  int64_t inner = paddedInner(k.spec);
+  int64_t inner = paddedInner(k.spec), stride = inputStride(k.spec, format);
   if (plan::isQuantized(format))
-    return {k.spec.prologue == Prologue::None ? k.arg("input") : scratchQRows(k),
-            static_cast<int64_t>(AXM_QROW_BYTES(inner)), inner, inner / 4 * 5};
+    return {k.spec.prologue == Prologue::None ? k.arg("input") : scratchQRows(k), stride, inner,
+            inner / 4 * 5};
   Value rows = k.spec.prologue == Prologue::Norm ? scratchFloatRows(k) : k.arg("input");
-  return {rows, 4 * inner, 0, 0};
+  return {rows, stride, 0, 0};
 }
 
 void emitLinearPrologue(KernelContext &k) {
@@ -79,6 +84,8 @@ LinearBody::LinearBody(KernelContext &k) : k(k), e(k.e), spec(k.spec), v8(k.e.ve
   for (uint32_t cut : spec.cuts)
     bounds_.push_back(cut);
   bounds_.push_back(paddedInner(spec));
+  for (size_t s = 0; s + 1 < bounds_.size(); ++s)
+    longest_ = std::max(longest_, bounds_[s + 1] - bounds_[s]);
 }
 
 void LinearBody::forTiles(function_ref<void(Value, Value)> body) {
@@ -101,24 +108,18 @@ void LinearBody::forTiles(function_ref<void(Value, Value)> body) {
   (void)loop;
 }
 
-DotShape LinearBody::dotShape(size_t index, int64_t tokens) {
-  const plan::LinearRange &range = spec.ranges[index];
-  int64_t longest = 0;
-  for (size_t s = 0; s + 1 < bounds_.size(); ++s)
-    longest = std::max(longest, bounds_[s + 1] - bounds_[s]);
-  auto stripe = static_cast<int64_t>(plan::stripeBytes(range.format, spec.inner, spec.cuts));
-  return {range.format, tokens, stripe, inputRows(k, range.format).stride, longest / 32};
+DotShape LinearBody::dotShape(size_t index, int64_t tokens) const {
+  AxmFormat format = spec.ranges[index].format;
+  auto stripe = static_cast<int64_t>(plan::stripeBytes(format, spec.inner, spec.cuts));
+  return {format, tokens, stripe, inputStride(spec, format), longest_ / AXM_GROUP};
 }
-
-/// Tokens whose sums the registers of any level hold.
-static constexpr int64_t kMostSums = 16;
 
 void LinearBody::rows(size_t range, Value stripe, Value stripes, Value t, Value n, Value out,
                       int64_t outToken) {
   for (int64_t size = e.level.maxTile; size >= 1; size /= 2)
     e.when(e.cmp(CmpIPredicate::eq, n, e.i64c(size)), [&] {
       // More tokens than registers hold sums for are a matter of matrix tiles only.
-      int64_t step = usesTiles(e.level, dotShape(range, size)) ? size : std::min(size, kMostSums);
+      int64_t step = usesTiles(e.level, dotShape(range, size)) ? size : std::min(size, kSumTokens);
       for (int64_t i = 0; i < size; i += step)
         rowsFor(step, range, stripe, stripes, e.add(t, e.i64c(i)), e.at(out, i * outToken),
                 outToken);

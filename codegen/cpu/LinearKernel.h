@@ -39,11 +39,12 @@ public:
   Value withBias(size_t range, Value y, Value row);
 
 private:
-  DotShape dotShape(size_t range, int64_t tokens);
+  DotShape dotShape(size_t range, int64_t tokens) const;
   void rowsFor(int64_t n, size_t range, Value stripe, Value stripes, Value t, Value out,
                int64_t outToken);
   Value joinSegments(Value partials, int64_t lo, int64_t hi);
   std::vector<int64_t> bounds_; ///< K segment boundaries, 0 and padded K included
+  int64_t longest_ = 0;         ///< elements of the longest segment
 };
 
 /// Offset (i64 value) in the scratch of the prologue's f32 rows and QRows; their input rows.

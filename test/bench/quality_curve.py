@@ -71,7 +71,8 @@ def peer_rows(args):
             text = run(tools["llama-perplexity"], "-m", model, *words, "--kl-divergence-base", base, "--kl-divergence")
             mean = re.search(r"Mean\s+KLD:\s+([\d.]+)", text)
             ppl = re.search(r"Mean PPL\(Q\)\s*:\s*([\d.]+)", text)
-            print(f"| llama.cpp {kind}{', imatrix' if weighted else ''} | {8 * model.stat().st_size / count:.2f} | {float(ppl[1]) if ppl else float('nan'):.2f} | "
+            name = f"llama.cpp {kind}" + (", imatrix" if weighted else "")
+            print(f"| {name} | {8 * model.stat().st_size / count:.2f} | {float(ppl[1]) if ppl else float('nan'):.2f} | "
                   f"{float(mean[1]) if mean else float('nan'):.4f} |", flush=True)
 
 

@@ -128,14 +128,17 @@ TEST(Artifact, ChoosesTheImage) {
 
   // The best level that this CPU has, wherever it lies in the file.
   a.metadata.segments.insert(a.metadata.segments.begin(), a.metadata.segments[0]);
-  a.metadata.segments[0].target = "cpu:x86-64-v3-vnni";
   a.blobs.insert(a.blobs.begin(), a.blobs[0]);
-  a.seal();
-  auto opened = Artifact::open(writeTemporary(a.bytes()));
-  ASSERT_TRUE(opened.ok()) << opened.status().message();
-  EXPECT_EQ((*opened)->target(), haveVnni ? "cpu:x86-64-v3-vnni" : "cpu:x86-64-v3");
+  for (size_t place : {1, 0}) {
+    a.metadata.segments[place].target = "cpu:x86-64-v3-vnni";
+    a.metadata.segments[1 - place].target = "cpu:x86-64-v3";
+    a.seal();
+    auto opened = Artifact::open(writeTemporary(a.bytes()));
+    ASSERT_TRUE(opened.ok()) << opened.status().message();
+    EXPECT_EQ((*opened)->target(), haveVnni ? "cpu:x86-64-v3-vnni" : "cpu:x86-64-v3");
+  }
   if (haveVnni) {
-    opened = Artifact::open(writeTemporary(a.bytes()), options);
+    auto opened = Artifact::open(writeTemporary(a.bytes()), options);
     ASSERT_TRUE(opened.ok()) << opened.status().message();
     EXPECT_EQ((*opened)->target(), "cpu:x86-64-v3-vnni");
   }
