@@ -1,0 +1,187 @@
+#include "codegen/cuda/twin/Calls.h"
+
+#include "codegen/cuda/twin/Threads.h"
+
+#include <cstring>
+
+namespace axiom::twin {
+
+uint32_t threadIndex() { return current().index; }
+uint32_t blockThreads() { return current().block->grid.options.threads; }
+uint32_t blockIndex() { return current().block->index; }
+uint32_t gridBlocks() { return current().block->grid.options.blocks; }
+
+/// In a random order a thread may stop wherever others could see what it does.
+static void maybePause(Thread &t, int site) {
+  Grid &grid = t.block->grid;
+  if (grid.options.order == Order::Random && grid.next() % 16 == 0)
+    pause(t, State::Ready, site);
+}
+
+static std::string bytesOf(const char *verb, size_t bytes, const char *memory) {
+  return std::string(verb) + " " + std::to_string(bytes) + " bytes of " + memory + " memory";
+}
+
+static void checkGlobal(Thread &t, const void *at, size_t bytes, bool write, int site) {
+  Grid &grid = t.block->grid;
+  std::string why = grid.memory.check(at, bytes, write);
+  if (why.empty())
+    why =
+        grid.order.check(reinterpret_cast<uintptr_t>(at), bytes, t.moment(), t.block->seen, t.seen);
+  if (!why.empty())
+    fail(t, site, bytesOf(write ? "writes" : "reads", bytes, "global"), why);
+}
+
+static void countGlobal(Thread &t, const void *at, size_t bytes, int site) {
+  Grid &grid = t.block->grid;
+  if (grid.options.count)
+    t.block->warpOf(t).accesses.access(WarpAccesses::Kind::Global, site, t.lane(),
+                                       reinterpret_cast<uintptr_t>(at), bytes, grid.result.counts);
+}
+
+/// Accesses have at most 16 bytes and are aligned: one piece of 64 bytes holds them.
+static uint64_t pieceOf(const void *at) { return reinterpret_cast<uintptr_t>(at) / 64; }
+
+void readGlobal(const void *from, void *to, size_t bytes, Read kind, int site) {
+  Thread &t = current();
+  Grid &grid = t.block->grid;
+  maybePause(t, site);
+  checkGlobal(t, from, bytes, false, site);
+  if (kind == Read::Constant && grid.memory.check(from, bytes, true).empty()) {
+    if (grid.written.count(pieceOf(from)))
+      fail(t, site, bytesOf("reads", bytes, "constant"), "this launch has written there");
+    grid.constants.insert(pieceOf(from));
+  }
+  grid.result.counts.globalReads += bytes;
+  countGlobal(t, from, bytes, site);
+  std::memcpy(to, from, bytes);
+}
+
+void writeGlobal(void *to, const void *from, size_t bytes, int site) {
+  Thread &t = current();
+  Grid &grid = t.block->grid;
+  maybePause(t, site);
+  checkGlobal(t, to, bytes, true, site);
+  if (grid.constants.count(pieceOf(to)))
+    fail(t, site, bytesOf("writes", bytes, "global"), "this launch has read it as constant");
+  grid.written.insert(pieceOf(to));
+  ++t.writes;
+  grid.order.wrote(reinterpret_cast<uintptr_t>(to), bytes, t.moment());
+  grid.result.counts.globalWrites += bytes;
+  countGlobal(t, to, bytes, site);
+  std::memcpy(to, from, bytes);
+}
+
+static void countShared(Thread &t, uint32_t at, size_t bytes, int site) {
+  Grid &grid = t.block->grid;
+  if (grid.options.count)
+    t.block->warpOf(t).accesses.access(WarpAccesses::Kind::Shared, site, t.lane(), at, bytes,
+                                       grid.result.counts);
+}
+
+void readShared(uint32_t from, void *to, size_t bytes, int site) {
+  Thread &t = current();
+  std::string why = t.block->shared.read(from, to, bytes, t.access());
+  if (!why.empty())
+    fail(t, site, bytesOf("reads", bytes, "shared"), why);
+  t.block->grid.result.counts.sharedReads += bytes;
+  countShared(t, from, bytes, site);
+}
+
+void writeShared(uint32_t to, const void *from, size_t bytes, int site) {
+  Thread &t = current();
+  std::string why = t.block->shared.write(to, from, bytes, t.access());
+  if (!why.empty())
+    fail(t, site, bytesOf("writes", bytes, "shared"), why);
+  t.block->grid.result.counts.sharedWrites += bytes;
+  countShared(t, to, bytes, site);
+}
+
+void copyAsync(uint32_t to, const void *from, int site) {
+  Thread &t = current();
+  Grid &grid = t.block->grid;
+  Copy copy = {to, from, {}};
+  if (from) {
+    checkGlobal(t, from, copy.data.size(), false, site);
+    if (grid.options.copyAtIssue)
+      std::memcpy(copy.data.data(), from, copy.data.size());
+    grid.result.counts.globalReads += copy.data.size();
+    countGlobal(t, from, copy.data.size(), site);
+  }
+  std::string why = t.block->shared.beginCopy(to, copy.data.size(), t.access());
+  if (!why.empty())
+    fail(t, site, "copies 16 bytes to shared memory", why);
+  t.uncommitted.push_back(copy);
+  ++grid.result.counts.copies;
+}
+
+void copyCommit(int) {
+  Thread &t = current();
+  t.groups.push_back(std::move(t.uncommitted));
+  t.uncommitted.clear();
+}
+
+void copyWait(int pending, int) {
+  Thread &t = current();
+  for (; t.groups.size() > static_cast<size_t>(pending); t.groups.pop_front())
+    for (Copy &copy : t.groups.front()) {
+      if (copy.from && !t.block->grid.options.copyAtIssue)
+        std::memcpy(copy.data.data(), copy.from, copy.data.size());
+      t.block->shared.endCopy(copy.to, copy.data.data(), copy.data.size(), t.access());
+    }
+}
+
+void blockSync(int site) {
+  Thread &t = current();
+  Block &block = *t.block;
+  Grid &grid = block.grid;
+  if (block.done)
+    fail(t, site, "comes to a barrier", "another thread of its block has ended");
+  if (block.atBarrier && block.barrierSite != site)
+    fail(t, site, "comes to a barrier",
+         "others wait at the one of line " + std::to_string(block.barrierSite));
+  block.barrierSite = site;
+  if (++block.atBarrier < grid.options.threads)
+    return pause(t, State::Waiting, site);
+  block.atBarrier = 0;
+  ++grid.result.counts.blockBarriers;
+  for (auto &other : block.threads) {
+    if (!other->seen.empty())
+      block.seen.join(other->seen);
+    other->seen = {};
+    ++other->blockBarriers;
+    other->state = State::Ready;
+  }
+}
+
+static void checkCounter(Thread &t, const uint32_t *counter, bool write, int site) {
+  maybePause(t, site);
+  std::string why = t.block->grid.memory.check(counter, sizeof(*counter), write);
+  if (!why.empty())
+    fail(t, site, "uses a counter", why);
+}
+
+uint32_t takeTicket(uint32_t *counter, uint32_t add, int site) {
+  Thread &t = current();
+  checkCounter(t, counter, true, site);
+  Seen &published = t.block->grid.order.published(counter);
+  t.seen.join(published);
+  published.join(t.block->seen);
+  published.join(t.seen);
+  published.joinMoment(t.moment());
+  uint32_t before = *counter;
+  *counter += add;
+  return before;
+}
+
+void waitFor(const uint32_t *counter, uint32_t least, int site) {
+  Thread &t = current();
+  checkCounter(t, counter, false, site);
+  while (static_cast<int32_t>(*counter - least) < 0)
+    pause(t, State::Spinning, site);
+  t.seen.join(t.block->grid.order.published(counter));
+}
+
+void countDot() { ++current().block->grid.result.counts.dots; }
+
+} // namespace axiom::twin

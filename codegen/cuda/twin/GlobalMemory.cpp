@@ -1,0 +1,34 @@
+#include "codegen/cuda/twin/GlobalMemory.h"
+
+namespace axiom::twin {
+
+/// So far past a range an access is said to be past it.
+static constexpr uint64_t kNear = 1 << 20;
+
+void GlobalMemory::add(const void *base, size_t bytes, bool writable) {
+  ranges[reinterpret_cast<uintptr_t>(base)] = {bytes, writable};
+}
+
+void GlobalMemory::remove(const void *base) { ranges.erase(reinterpret_cast<uintptr_t>(base)); }
+
+std::string GlobalMemory::check(const void *at, size_t bytes, bool write) const {
+  auto address = reinterpret_cast<uintptr_t>(at);
+  if (address % bytes != 0)
+    return "its address is no multiple of its size, it is " + std::to_string(address % bytes) +
+           " past one";
+  auto next = ranges.upper_bound(address);
+  if (next == ranges.begin())
+    return "no global memory lies there";
+  auto [base, range] = *std::prev(next);
+  uint64_t offset = address - base;
+  if (offset > range.bytes + kNear)
+    return "no global memory lies there";
+  if (offset >= range.bytes || bytes > range.bytes - offset)
+    return "it is at byte " + std::to_string(offset) + " of a range of " +
+           std::to_string(range.bytes) + " bytes";
+  if (write && !range.writable)
+    return "its range of " + std::to_string(range.bytes) + " bytes is read only";
+  return {};
+}
+
+} // namespace axiom::twin

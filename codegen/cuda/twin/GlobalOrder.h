@@ -1,0 +1,57 @@
+// Who wrote which word of global memory during a launch, and what of that each thread may rely on:
+// barriers order the threads of a block or warp, counters (takeTicket, waitFor) those of blocks.
+// What a thread publishes with a ticket is what it wrote, what barriers have ordered before it, and
+// what it has seen itself: the causality order of the PTX memory model, with a release and an
+// acquire at each counter.
+#ifndef AXIOM_CODEGEN_CUDA_TWIN_GLOBAL_ORDER_H
+#define AXIOM_CODEGEN_CUDA_TWIN_GLOBAL_ORDER_H
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <unordered_map>
+
+namespace axiom::twin {
+
+/// A thread of a grid and how far it has come.
+struct Moment {
+  uint32_t block, thread, blockBarriers, warpBarriers;
+  uint64_t writes; ///< of this thread to global memory so far
+
+  uint64_t warpId() const { return static_cast<uint64_t>(block) << 32 | thread / 32; }
+  uint64_t threadId() const { return static_cast<uint64_t>(block) << 32 | thread; }
+};
+
+/// Writes of other blocks that can be relied on: those before a barrier of a block, before one of a
+/// warp, and the first ones of a thread.
+class Seen {
+public:
+  bool empty() const { return blocks.empty(); }
+  void join(const Seen &other);
+  /// What `m` itself can publish.
+  void joinMoment(const Moment &m);
+  bool covers(const Moment &write) const;
+
+private:
+  std::unordered_map<uint32_t, uint32_t> blocks;
+  std::unordered_map<uint64_t, uint32_t> warps;
+  std::unordered_map<uint64_t, uint64_t> threads;
+};
+
+class GlobalOrder {
+public:
+  /// Empty, or why thread `by`, which has seen `block` and `own`, may not touch these bytes yet.
+  std::string check(uintptr_t at, size_t bytes, const Moment &by, const Seen &block,
+                    const Seen &own) const;
+  void wrote(uintptr_t at, size_t bytes, const Moment &by);
+  /// What the tickets of a counter have published.
+  Seen &published(const uint32_t *counter) { return counters[counter]; }
+
+private:
+  std::unordered_map<uintptr_t, Moment> words; ///< of 4 bytes, their last writer
+  std::unordered_map<const uint32_t *, Seen> counters;
+};
+
+} // namespace axiom::twin
+
+#endif

@@ -1,0 +1,136 @@
+#include "codegen/cuda/twin/Launch.h"
+
+#include "codegen/cuda/twin/Threads.h"
+
+#include <algorithm>
+#include <numeric>
+
+namespace axiom::twin {
+
+static thread_local Thread *running;
+
+Thread &current() { return *running; }
+void setCurrent(Thread *thread) { running = thread; }
+
+uint64_t Grid::next() {
+  random ^= random << 13;
+  random ^= random >> 7;
+  random ^= random << 17;
+  return random;
+}
+
+void pause(Thread &thread, State state, int site) {
+  thread.state = state;
+  thread.site = site;
+  thread.fiber.yield();
+}
+
+void fail(Thread &thread, int site, const std::string &what, const std::string &why) {
+  Grid &grid = thread.block->grid;
+  if (grid.result.fault.empty())
+    grid.result.fault = "line " + std::to_string(site) + ": thread " +
+                        std::to_string(thread.index) + " of block " +
+                        std::to_string(thread.block->index) + " " + what + ": " + why;
+  for (;;)
+    pause(thread, State::Done, site);
+}
+
+static void endOfKernel(Thread &t) {
+  Block &block = *t.block;
+  if (!t.uncommitted.empty() || !t.groups.empty())
+    fail(t, t.site, "ends", "it has asynchronous copies that it never waited for");
+  Warp &warp = block.warpOf(t);
+  for (const Gathering &g : warp.gatherings)
+    if (g.mask >> t.lane() & 1)
+      fail(t, g.site, "ends", "other lanes of its warp wait for it at this line");
+  if (block.atBarrier != 0)
+    fail(t, block.barrierSite, "ends", "other threads wait for it at the barrier of this line");
+  warp.ended |= 1u << t.lane();
+  ++block.done;
+}
+
+static void threadBody(void *data) {
+  auto &t = *static_cast<Thread *>(data);
+  t.block->grid.kernel();
+  endOfKernel(t);
+  for (;;)
+    pause(t, State::Done, t.site);
+}
+
+Block::Block(Grid &g, uint32_t i)
+    : grid(g), index(i), shared(g.options.sharedBytes), warps((g.options.threads + 31) / 32) {
+  for (uint32_t n = 0; n < g.options.threads; ++n) {
+    threads.push_back(std::make_unique<Thread>());
+    threads.back()->block = this;
+    threads.back()->index = n;
+    if (!threads.back()->fiber.prepare(threadBody, threads.back().get())) {
+      g.result.fault = "no memory for the stack of a thread of the twin";
+      return;
+    }
+  }
+  // Lanes that a last, smaller warp does not have.
+  if (uint32_t rest = g.options.threads % 32)
+    warps.back().ended = 0xffffffffu << rest;
+}
+
+/// Every thread of the running blocks that can run, in this round's order.
+static std::vector<Thread *> round(Grid &grid) {
+  std::vector<Thread *> ready;
+  for (auto &block : grid.blocks)
+    for (auto &t : block->threads)
+      if (t->state == State::Ready || t->state == State::Spinning)
+        ready.push_back(t.get());
+  if (grid.options.order == Order::Reverse)
+    std::reverse(ready.begin(), ready.end());
+  if (grid.options.order == Order::Random)
+    for (size_t i = ready.size(); i > 1; --i)
+      std::swap(ready[i - 1], ready[grid.next() % i]);
+  return ready;
+}
+
+static void describeStandstill(Grid &grid) {
+  for (auto &block : grid.blocks)
+    for (auto &t : block->threads)
+      if (t->state != State::Done) {
+        grid.result.fault = "line " + std::to_string(t->site) + ": thread " +
+                            std::to_string(t->index) + " of block " + std::to_string(block->index) +
+                            " waits, and no thread of the running blocks can go on";
+        return;
+      }
+}
+
+LaunchResult launch(const LaunchOptions &options, const GlobalMemory &memory,
+                    const std::function<void()> &kernel) {
+  Grid grid = {options, memory, kernel, {}, {}, {}, {}, {}, options.seed * 2 + 0x9e3779b97f4a7c15u};
+  uint32_t started = 0;
+  while (grid.running()) {
+    while (started < options.blocks && grid.blocks.size() < std::max(options.resident, 1u))
+      grid.blocks.push_back(std::make_unique<Block>(grid, started++));
+    if (grid.blocks.empty() || !grid.running())
+      break;
+    bool progress = false;
+    for (Thread *t : round(grid)) {
+      if (!grid.running())
+        break;
+      if (t->state != State::Ready && t->state != State::Spinning)
+        continue;
+      t->state = State::Ready;
+      setCurrent(t);
+      t->fiber.resume();
+      progress |= t->state != State::Spinning;
+    }
+    setCurrent(nullptr);
+    if (!progress && grid.running())
+      describeStandstill(grid);
+    std::erase_if(grid.blocks, [&](auto &block) {
+      bool ended = block->done == options.threads;
+      if (ended)
+        for (Warp &warp : block->warps)
+          warp.accesses.finish(grid.result.counts);
+      return ended;
+    });
+  }
+  return grid.result;
+}
+
+} // namespace axiom::twin
