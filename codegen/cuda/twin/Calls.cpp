@@ -47,7 +47,7 @@ void readGlobal(const void *from, void *to, size_t bytes, Read kind, int site) {
   Grid &grid = t.block->grid;
   maybePause(t, site);
   checkGlobal(t, from, bytes, false, site);
-  if (kind == Read::Constant && grid.memory.check(from, bytes, true).empty()) {
+  if (kind == Read::Constant && grid.memory.writable(from)) {
     if (grid.written.count(pieceOf(from)))
       fail(t, site, bytesOf("reads", bytes, "constant"), "this launch has written there");
     grid.constants.insert(pieceOf(from));

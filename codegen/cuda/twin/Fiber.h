@@ -3,9 +3,11 @@
 #ifndef AXIOM_CODEGEN_CUDA_TWIN_FIBER_H
 #define AXIOM_CODEGEN_CUDA_TWIN_FIBER_H
 
-#include <ucontext.h>
-
 #include <cstddef>
+
+#ifndef __x86_64__
+#include <ucontext.h>
+#endif
 
 namespace axiom::twin {
 
@@ -25,12 +27,20 @@ public:
   void yield();
 
 private:
+#ifdef __x86_64__
+  void *own = nullptr, *caller = nullptr; ///< stack pointers of whoever is not running
+#else
   ucontext_t own = {}, caller = {};
+#endif
   void *stack = nullptr;
   void (*body)(void *) = nullptr;
   void *data = nullptr;
 
+  bool begin();
+  static void run(Fiber *self);
+#ifndef __x86_64__
   static void enter(unsigned high, unsigned low);
+#endif
 };
 
 } // namespace axiom::twin

@@ -6,12 +6,22 @@ namespace axiom::twin {
 static constexpr uint64_t kNear = 1 << 20;
 
 void GlobalMemory::add(const void *base, size_t bytes, bool writable) {
-  ranges[reinterpret_cast<uintptr_t>(base)] = {bytes, writable};
+  auto address = reinterpret_cast<uintptr_t>(base);
+  ranges[address] = {address, bytes, writable};
+  last = {};
 }
 
-void GlobalMemory::remove(const void *base) { ranges.erase(reinterpret_cast<uintptr_t>(base)); }
+void GlobalMemory::remove(const void *base) {
+  ranges.erase(reinterpret_cast<uintptr_t>(base));
+  last = {};
+}
 
-std::string GlobalMemory::check(const void *at, size_t bytes, bool write) const {
+bool GlobalMemory::isWritable(const void *at) const {
+  auto next = ranges.upper_bound(reinterpret_cast<uintptr_t>(at));
+  return next != ranges.begin() && std::prev(next)->second.writable;
+}
+
+std::string GlobalMemory::find(const void *at, size_t bytes, bool write) const {
   auto address = reinterpret_cast<uintptr_t>(at);
   if (address % bytes != 0)
     return "its address is no multiple of its size, it is " + std::to_string(address % bytes) +
@@ -19,8 +29,8 @@ std::string GlobalMemory::check(const void *at, size_t bytes, bool write) const 
   auto next = ranges.upper_bound(address);
   if (next == ranges.begin())
     return "no global memory lies there";
-  auto [base, range] = *std::prev(next);
-  uint64_t offset = address - base;
+  const Range &range = std::prev(next)->second;
+  uint64_t offset = address - range.base;
   if (offset > range.bytes + kNear)
     return "no global memory lies there";
   if (offset >= range.bytes || bytes > range.bytes - offset)
@@ -28,6 +38,7 @@ std::string GlobalMemory::check(const void *at, size_t bytes, bool write) const 
            std::to_string(range.bytes) + " bytes";
   if (write && !range.writable)
     return "its range of " + std::to_string(range.bytes) + " bytes is read only";
+  last = range;
   return {};
 }
 

@@ -35,19 +35,28 @@ bool Seen::covers(const Moment &write) const {
   return thread != threads.end() && thread->second >= write.writes;
 }
 
+GlobalOrder::Page *GlobalOrder::find(uintptr_t at) const {
+  if (at / kPage != lastNumber) {
+    auto found = pages.find(at / kPage);
+    lastNumber = at / kPage;
+    lastPage = found == pages.end() ? nullptr : found->second.get();
+  }
+  return lastPage;
+}
+
 std::string GlobalOrder::check(uintptr_t at, size_t bytes, const Moment &by, const Seen &block,
                                const Seen &own) const {
-  for (uintptr_t word = at / 4; word <= (at + bytes - 1) / 4; ++word) {
-    auto found = words.find(word);
-    if (found == words.end())
-      continue;
-    const Moment &write = found->second;
-    if (write.threadId() == by.threadId() || block.covers(write) || own.covers(write))
+  const Page *page = find(at); // accesses are aligned: none crosses a page
+  for (uintptr_t byte = at; page && byte < at + bytes; ++byte) {
+    const Moment &write = (*page)[byte % kPage];
+    if (write.writes == 0 || write.threadId() == by.threadId())
       continue;
     bool sameBlock = write.block == by.block;
     if (sameBlock && write.blockBarriers < by.blockBarriers)
       continue;
     if (sameBlock && write.warpId() == by.warpId() && write.warpBarriers < by.warpBarriers)
+      continue;
+    if (block.covers(write) || own.covers(write))
       continue;
     return "nothing orders it behind what thread " + std::to_string(write.thread) + " of block " +
            std::to_string(write.block) + " wrote there";
@@ -56,8 +65,14 @@ std::string GlobalOrder::check(uintptr_t at, size_t bytes, const Moment &by, con
 }
 
 void GlobalOrder::wrote(uintptr_t at, size_t bytes, const Moment &by) {
-  for (uintptr_t word = at / 4; word <= (at + bytes - 1) / 4; ++word)
-    words[word] = by;
+  Page *page = find(at);
+  if (!page) {
+    auto &made = pages[at / kPage];
+    made = std::make_unique<Page>();
+    lastPage = page = made.get();
+  }
+  for (uintptr_t byte = at; byte < at + bytes; ++byte)
+    (*page)[byte % kPage] = by;
 }
 
 } // namespace axiom::twin

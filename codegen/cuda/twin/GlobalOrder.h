@@ -6,8 +6,10 @@
 #ifndef AXIOM_CODEGEN_CUDA_TWIN_GLOBAL_ORDER_H
 #define AXIOM_CODEGEN_CUDA_TWIN_GLOBAL_ORDER_H
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <unordered_map>
 
@@ -15,8 +17,8 @@ namespace axiom::twin {
 
 /// A thread of a grid and how far it has come.
 struct Moment {
-  uint32_t block, thread, blockBarriers, warpBarriers;
-  uint64_t writes; ///< of this thread to global memory so far
+  uint32_t block = 0, thread = 0, blockBarriers = 0, warpBarriers = 0;
+  uint64_t writes = 0; ///< of this thread to global memory so far; 0: not a write
 
   uint64_t warpId() const { return static_cast<uint64_t>(block) << 32 | thread / 32; }
   uint64_t threadId() const { return static_cast<uint64_t>(block) << 32 | thread; }
@@ -48,8 +50,15 @@ public:
   Seen &published(const uint32_t *counter) { return counters[counter]; }
 
 private:
-  std::unordered_map<uintptr_t, Moment> words; ///< of 4 bytes, their last writer
+  static constexpr size_t kPage = 4096;
+  /// The last writer of each byte of a page that has been written.
+  using Page = std::array<Moment, kPage>;
+  std::unordered_map<uintptr_t, std::unique_ptr<Page>> pages;
+  mutable uintptr_t lastNumber = 0; ///< the page that was looked up last
+  mutable Page *lastPage = nullptr; ///< null: it was not there
   std::unordered_map<const uint32_t *, Seen> counters;
+
+  Page *find(uintptr_t at) const;
 };
 
 } // namespace axiom::twin

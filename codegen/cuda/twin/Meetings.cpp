@@ -59,14 +59,14 @@ struct Lanes {
 };
 
 /// Byte i of a word, as the operand's type says.
-int32_t byteOf(uint32_t word, uint32_t i, bool isUnsigned) {
+int16_t byteOf(uint32_t word, uint32_t i, bool isUnsigned) {
   uint32_t byte = word >> 8 * i & 0xffu;
-  return isUnsigned ? static_cast<int32_t>(byte) : static_cast<int8_t>(byte);
+  return isUnsigned ? static_cast<int16_t>(byte) : static_cast<int8_t>(byte);
 }
 
 /// C += A * B in fragments; device/Device.h says what lies where.
 void multiply(Lanes lanes, bool unsignedA, bool unsignedB) {
-  int32_t a[16][32], b[32][8];
+  int16_t a[16][32], b[8][32]; // B by columns
   for (uint32_t lane = 0; lane < 32; ++lane) {
     uint32_t g = lane / 4, t = lane % 4;
     for (uint32_t word = 0; word < 4; ++word)
@@ -74,15 +74,15 @@ void multiply(Lanes lanes, bool unsignedA, bool unsignedB) {
         a[g + word % 2 * 8][4 * t + i + word / 2 * 16] = byteOf(lanes.in(lane, word), i, unsignedA);
     for (uint32_t word = 0; word < 2; ++word)
       for (uint32_t i = 0; i < 4; ++i)
-        b[4 * t + i + word * 16][g] = byteOf(lanes.in(lane, 4 + word), i, unsignedB);
+        b[g][4 * t + i + word * 16] = byteOf(lanes.in(lane, 4 + word), i, unsignedB);
   }
   for (uint32_t lane = 0; lane < 32; ++lane)
     for (uint32_t n = 0; n < 4; ++n) {
       uint32_t row = lane / 4 + n / 2 * 8, column = 2 * (lane % 4) + n % 2;
-      uint32_t sum = lanes.in(lane, 6 + n);
+      int32_t sum = 0;
       for (uint32_t k = 0; k < 32; ++k)
-        sum += static_cast<uint32_t>(a[row][k] * b[k][column]);
-      lanes.out(lane, n, sum);
+        sum += a[row][k] * b[column][k];
+      lanes.out(lane, n, lanes.in(lane, 6 + n) + static_cast<uint32_t>(sum));
     }
 }
 

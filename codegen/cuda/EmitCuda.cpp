@@ -1,0 +1,295 @@
+#include "codegen/cuda/EmitCuda.h"
+
+#include <algorithm>
+#include <cctype>
+#include <cstddef>
+#include <cstdio>
+
+namespace axiom::codegen {
+
+using plan::Epilogue;
+using plan::KernelKind;
+using plan::KernelSpec;
+using plan::Prologue;
+
+namespace {
+
+constexpr uint32_t kThreads = 128, kWarps = kThreads / 32;
+/// Tiles of 8 tokens that go through a warp together where there are many tokens.
+constexpr uint32_t kManyTiles = 4;
+
+/// The constants of a spec, line by line.
+class Constants {
+public:
+  std::string text;
+
+  void number(const char *name, uint64_t value) {
+    text += std::string("  static constexpr u32 ") + name + " = " + std::to_string(value) + ";\n";
+  }
+  void wide(const char *name, uint64_t value) {
+    text += std::string("  static constexpr u64 ") + name + " = " + std::to_string(value) + ";\n";
+  }
+  void flag(const char *name, bool value) {
+    text +=
+        std::string("  static constexpr bool ") + name + " = " + (value ? "true" : "false") + ";\n";
+  }
+  void real(const char *name, float value) {
+    char digits[64];
+    std::snprintf(digits, sizeof(digits), "%af", static_cast<double>(value));
+    text += std::string("  static constexpr float ") + name + " = " + digits + ";\n";
+  }
+  void list(const char *name, const std::vector<uint64_t> &values) {
+    text += std::string("  static constexpr u32 ") + name + "[] = {";
+    for (size_t i = 0; i < values.size(); ++i)
+      text += (i ? ", " : "") + std::to_string(values[i]);
+    text += "};\n";
+  }
+};
+
+/// "weights0" -> kWeights0: the place of an argument in Launch::args.
+std::string constantName(const std::string &argument) {
+  return std::string("k") + static_cast<char>(std::toupper(argument[0])) + argument.substr(1);
+}
+
+const char *formatText(AxmFormat format) {
+  switch (format) {
+  case AXM_FORMAT_F32:
+    return "Format::F32";
+  case AXM_FORMAT_F16:
+    return "Format::F16";
+  case AXM_FORMAT_BF16:
+    return "Format::Bf16";
+  case AXM_FORMAT_Q8:
+    return "Format::Q8";
+  case AXM_FORMAT_Q4F16:
+    return "Format::Q4F16";
+  case AXM_FORMAT_Q4:
+    return "Format::Q4";
+  case AXM_FORMAT_Q6:
+    return "Format::Q6";
+  }
+  return "";
+}
+
+const char *kvText(AxmKvType type) {
+  return type == AXM_KV_F32 ? "F32" : type == AXM_KV_F16 ? "F16" : "Int8";
+}
+
+bool anyRange(const KernelSpec &spec, bool quantized) {
+  return std::any_of(spec.ranges.begin(), spec.ranges.end(), [&](const plan::LinearRange &r) {
+    return plan::isQuantized(r.format) == quantized;
+  });
+}
+
+/// Where each segment begins in a stripe.
+std::vector<uint64_t> segmentBegins(const KernelSpec &spec, AxmFormat format) {
+  std::vector<uint64_t> begins = {0};
+  for (size_t i = 0; i < spec.cuts.size(); ++i) {
+    // A stripe that ends here has the bytes before this segment.
+    std::vector<uint32_t> before(spec.cuts.begin(),
+                                 spec.cuts.begin() + static_cast<std::ptrdiff_t>(i));
+    begins.push_back(plan::stripeBytes(format, spec.cuts[i], before));
+  }
+  return begins;
+}
+
+void emitRange(const KernelSpec &spec, size_t index, Constants &out) {
+  const plan::LinearRange &range = spec.ranges[index];
+  std::string number = std::to_string(index);
+  Constants inner;
+  inner.text =
+      "  static constexpr Format format = " + std::string(formatText(range.format)) + ";\n";
+  inner.number("logicalRows", range.rows);
+  inner.number("packedRows", plan::packedRows(range));
+  inner.wide("stripeBytes", plan::stripeBytes(range.format, spec.inner, spec.cuts));
+  inner.list("segmentBegin", segmentBegins(spec, range.format));
+  inner.flag("hasBias", range.bias);
+  std::vector<plan::KernelArg> args = plan::kernelArgs(spec);
+  for (size_t i = 0; i < args.size(); ++i) {
+    if (args[i].name == "weights" + number || args[i].name == "table")
+      inner.number("kWeights", i);
+    if (args[i].name == "bias" + number)
+      inner.number("kBias", i);
+  }
+  out.text += "  struct Range" + number + " {\n";
+  for (size_t at = 0; at < inner.text.size();) {
+    size_t end = inner.text.find('\n', at) + 1;
+    out.text += "  " + inner.text.substr(at, end - at);
+    at = end;
+  }
+  out.text += "  };\n";
+}
+
+/// The output of a linear by another name: kOut.
+bool isOutput(const KernelSpec &spec, const std::string &name) {
+  if (spec.kind == KernelKind::Attention)
+    return name == "out";
+  return spec.kind == KernelKind::Linear &&
+         (name == "y" || name == "x" || name == "h" || name == "logits");
+}
+
+std::string emitConstants(const KernelSpec &spec) {
+  Constants c;
+  c.text = "struct " + spec.name + "Constants {\n";
+  uint32_t inner = plan::rowStride(spec.inner);
+  std::vector<plan::KernelArg> args = plan::kernelArgs(spec);
+  for (size_t i = 0; i < args.size(); ++i)
+    c.number(isOutput(spec, args[i].name) ? "kOut" : constantName(args[i].name).c_str(), i);
+  bool linear = spec.kind == KernelKind::Linear;
+  if (linear || spec.kind == KernelKind::Embed) {
+    c.number("logicalInner", spec.inner);
+    c.number("inner", inner);
+    std::vector<uint64_t> bounds = {0};
+    bounds.insert(bounds.end(), spec.cuts.begin(), spec.cuts.end());
+    bounds.push_back(inner);
+    c.number("segments", bounds.size() - 1);
+    c.list("bounds", bounds);
+    for (size_t i = 0; i < spec.ranges.size(); ++i)
+      emitRange(spec, i, c);
+  }
+  if (linear) {
+    c.number("qrowBytes", AXM_QROW_BYTES(inner));
+    c.flag("norm", spec.prologue == Prologue::Norm);
+    c.flag("quantizeIn", spec.prologue != Prologue::None && anyRange(spec, true));
+    c.flag("keepFloats", anyRange(spec, false));
+    c.flag("head", spec.epilogue == Epilogue::Head);
+    c.flag("residual", spec.epilogue == Epilogue::Residual);
+    c.flag("quantizeOut", spec.quantizeOut);
+    uint32_t rows = spec.ranges[0].rows;
+    c.number("outStride",
+             spec.epilogue == Epilogue::Head ? plan::logitsStride(rows) : plan::rowStride(rows));
+    c.number("outInner", plan::rowStride(rows));
+    c.number("outBytes",
+             spec.quantizeOut ? AXM_QROW_BYTES(plan::rowStride(rows)) : 4 * plan::rowStride(rows));
+  }
+  if (spec.kind == KernelKind::Attention)
+    c.number("outStride", plan::rowStride(spec.heads * spec.headDim));
+  c.real("normEps", spec.normEps);
+  c.number("heads", spec.heads);
+  c.number("kvHeads", spec.kvHeads);
+  c.number("headDim", spec.headDim);
+  c.number("paddedDim", plan::headDimPadded(spec.headDim));
+  c.real("qScale", spec.qScale);
+  c.flag("qkNorm", spec.qkNorm);
+  c.number("window", spec.window);
+  c.text +=
+      std::string("  static constexpr KvType kvType = KvType::") + kvText(spec.kvType) + ";\n";
+  c.wide("kvHeadBytes", spec.kvHeadBytes);
+  c.wide("kvBlockBytes", spec.kvBlockBytes);
+  return c.text + "};\n";
+}
+
+/// The function of codegen/cuda/kernels that is a kernel's body.
+const char *bodyName(const KernelSpec &spec) {
+  switch (spec.kind) {
+  case KernelKind::Embed:
+    return "embed";
+  case KernelKind::RopeAngles:
+    return "ropeAngles";
+  case KernelKind::Attention:
+    return "attention";
+  case KernelKind::Linear:
+    break;
+  }
+  switch (spec.epilogue) {
+  case Epilogue::Store:
+  case Epilogue::Residual:
+    return "storeLinear";
+  case Epilogue::Qkv:
+    return "qkv";
+  case Epilogue::SwiGlu:
+    return "swiGlu";
+  case Epilogue::Head:
+    return "headTiles";
+  }
+  return "";
+}
+
+CudaStage bodyStage(const KernelSpec &spec, uint32_t tiles) {
+  CudaStage stage;
+  stage.threads = kThreads;
+  switch (spec.kind) {
+  case KernelKind::Embed:
+    stage.units = 1;
+    stage.unitsPerBlock = kWarps;
+    return stage;
+  case KernelKind::RopeAngles:
+    stage.units = spec.headDim / 2;
+    stage.unitsPerBlock = kThreads;
+    return stage;
+  case KernelKind::Attention:
+    stage.units = spec.heads;
+    stage.unitsPerBlock = kWarps;
+    return stage;
+  case KernelKind::Linear:
+    break;
+  }
+  uint32_t rows = plan::packedRows(spec.ranges[0]);
+  stage.tokensPerTile = 8 * tiles;
+  switch (spec.epilogue) {
+  case Epilogue::Store:
+  case Epilogue::Residual:
+    stage.units = (rows + 15) / 16;
+    stage.unitsPerBlock = kWarps;
+    break;
+  case Epilogue::SwiGlu:
+    stage.units = rows / AXM_GROUP;
+    stage.unitsPerBlock = kWarps;
+    break;
+  case Epilogue::Qkv:
+    stage.units = spec.heads + 2 * spec.kvHeads;
+    stage.sharedBytes = 8 * tiles * 4 * plan::headDimPadded(spec.headDim);
+    break;
+  case Epilogue::Head:
+    stage.units = (spec.ranges[0].rows + AXM_TILE_IDS - 1) / AXM_TILE_IDS;
+    break;
+  }
+  return stage;
+}
+
+void emitEntry(const CudaStage &stage, const std::string &call, std::string &text) {
+  text += "AXIOM_KERNEL(" + std::to_string(stage.threads) + ", 1) " + stage.symbol +
+          "(Launch launch) { " + call + "(launch); }\n";
+}
+
+} // namespace
+
+CudaSource emitCuda(const std::vector<KernelSpec> &specs) {
+  CudaSource source;
+  source.text = "#include \"codegen/cuda/kernels/Kernels.h\"\n\nnamespace axiom::device {\n";
+  for (const KernelSpec &spec : specs) {
+    source.text += "\n" + emitConstants(spec);
+    std::string constants = spec.name + "Constants";
+    CudaKernel kernel;
+    bool linear = spec.kind == KernelKind::Linear;
+    if (linear && spec.prologue != Prologue::None &&
+        (spec.prologue == Prologue::Norm || anyRange(spec, true))) {
+      kernel.prologue.symbol = spec.name + "_rows";
+      kernel.prologue.threads = kThreads;
+      kernel.prologue.units = 1;
+      kernel.prologue.unitsPerBlock = kWarps;
+      emitEntry(kernel.prologue, "linearPrologue<" + constants + ">", source.text);
+      uint32_t inner = plan::rowStride(spec.inner);
+      if (spec.prologue == Prologue::Norm && anyRange(spec, false))
+        kernel.scratchPerToken += 4 * inner;
+      if (anyRange(spec, true))
+        kernel.scratchPerToken += AXM_QROW_BYTES(inner);
+    }
+    for (uint32_t tiles : {1u, kManyTiles}) {
+      CudaStage stage = bodyStage(spec, tiles);
+      if (tiles > 1 && !linear) {
+        kernel.many = kernel.few;
+        break;
+      }
+      stage.symbol = spec.name + (linear ? "_" + std::to_string(8 * tiles) : "");
+      std::string arguments = constants + (linear ? ", " + std::to_string(tiles) : "");
+      emitEntry(stage, std::string(bodyName(spec)) + "<" + arguments + ">", source.text);
+      (tiles == 1 ? kernel.few : kernel.many) = stage;
+    }
+    source.kernels.push_back(kernel);
+  }
+  source.text += "\n} // namespace axiom::device\n";
+  return source;
+}
+
+} // namespace axiom::codegen

@@ -1,0 +1,47 @@
+// Generates the CUDA C++ of planned kernels: the constants of each as a struct, and an entry for
+// each stage that instantiates codegen/cuda/kernels with them. The numerics are the contract's
+// (docs/numerics.md), so the bits are those of the CPU's kernels.
+#ifndef AXIOM_CODEGEN_CUDA_EMITCUDA_H
+#define AXIOM_CODEGEN_CUDA_EMITCUDA_H
+
+#include "dialects/plan/KernelSpec.h"
+
+#include <string>
+#include <vector>
+
+namespace axiom::codegen {
+
+/// One launch. Blocks: the units of each tile of tokens, so many to a block.
+struct CudaStage {
+  std::string symbol; ///< empty: there is no such stage
+  uint32_t threads = 0, sharedBytes = 0;
+  uint32_t units = 0, unitsPerBlock = 1, tokensPerTile = 1;
+
+  uint64_t blocks(uint32_t tokens) const {
+    uint64_t tiles = (tokens + tokensPerTile - 1) / tokensPerTile;
+    return (units * tiles + unitsPerBlock - 1) / unitsPerBlock;
+  }
+};
+
+/// The launches of a planned kernel, one behind the other. Both take a
+/// codegen/cuda/kernels/Launch.h.
+struct CudaKernel {
+  CudaStage prologue;  ///< leaves its rows in the scratch
+  CudaStage few, many; ///< the body for up to kFewTokens tokens, and for more
+  uint64_t scratchPerToken = 0;
+
+  static constexpr uint32_t kFewTokens = 8;
+  const CudaStage &body(uint32_t tokens) const { return tokens <= kFewTokens ? few : many; }
+};
+
+struct CudaSource {
+  std::string text;
+  std::vector<CudaKernel> kernels; ///< of each spec
+};
+
+/// The names of the specs must differ.
+CudaSource emitCuda(const std::vector<plan::KernelSpec> &specs);
+
+} // namespace axiom::codegen
+
+#endif

@@ -1,0 +1,56 @@
+// Where keys and values lie (runtime/abi/kernel_abi.h, KV memory) and how their elements are read.
+#ifndef AXIOM_CODEGEN_CUDA_KERNELS_KV_H
+#define AXIOM_CODEGEN_CUDA_KERNELS_KV_H
+
+#include "codegen/cuda/kernels/Launch.h"
+
+namespace axiom::device {
+
+enum class KvType : u32 { F32, F16, Int8 };
+
+AXIOM_DEVICE constexpr u32 elementBytes(KvType type) {
+  return type == KvType::F32 ? 4 : type == KvType::F16 ? 2 : 1;
+}
+
+/// A KV head's bytes in a block: K [dim][64], V [64][padded], for int8 the scales of both.
+template <class S> struct KvHead {
+  static constexpr u32 element = elementBytes(S::kvType);
+  static constexpr u32 values = element * S::headDim * 64;
+  static constexpr u32 keyScales = values + element * S::paddedDim * 64;
+  static constexpr u32 valueScales = keyScales + 256;
+
+  u8 *base;
+
+  AXIOM_DEVICE u8 *key(u32 d, u32 slot) const { return base + element * (64 * d + slot); }
+  AXIOM_DEVICE u8 *value(u32 slot, u32 d) const {
+    return base + values + element * (S::paddedDim * slot + d);
+  }
+};
+
+/// The memory of block `index` of the token's sequence, for KV head `head`.
+template <class S> AXIOM_DEVICE KvHead<S> kvHead(const Launch &l, u32 t, u32 index, u32 head) {
+  u32 table = loadConstant<u32>(l.args[S::kTableOffsets] + 4 * t);
+  u32 block = loadConstant<u32>(l.args[S::kBlockTables] + 4 * static_cast<u64>(table + index));
+  return {l.args[S::kKv] + block * S::kvBlockBytes + head * S::kvHeadBytes};
+}
+
+struct Two {
+  float first, second;
+};
+/// Two elements that lie side by side, at a multiple of their size.
+template <KvType type> AXIOM_DEVICE Two loadTwo(const u8 *at) {
+  if constexpr (type == KvType::F32) {
+    Words2 both = load<Words2>(at);
+    return {asFloat(both.x), asFloat(both.y)};
+  } else if constexpr (type == KvType::F16) {
+    u32 both = load<u32>(at);
+    return {halfToFloat(static_cast<u16>(both)), halfToFloat(static_cast<u16>(both >> 16))};
+  } else {
+    u16 both = load<u16>(at);
+    return {toFloat(static_cast<i8>(both)), toFloat(static_cast<i8>(both >> 8))};
+  }
+}
+
+} // namespace axiom::device
+
+#endif

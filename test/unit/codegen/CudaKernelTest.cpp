@@ -1,0 +1,106 @@
+// Every generated CUDA kernel against the interpreter's rules, byte for byte, on the host twin: the
+// cases of the CPU's kernel tests, each in three orders of its threads.
+#include "codegen/cuda/Nvrtc.h"
+#include "test/unit/codegen/TwinKernels.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+
+namespace axiom::test {
+namespace {
+
+bool isLong() { return getenv("AXIOM_TEST_LONG") != nullptr; }
+
+/// In each order; the quick form in a random one, launches of up to `quickTokens` tokens.
+void check(std::vector<KernelCase> cases, uint32_t quickTokens = 45) {
+  std::vector<plan::KernelSpec> specs;
+  std::vector<size_t> first;
+  for (const KernelCase &c : cases) {
+    first.push_back(specs.size());
+    for (const plan::KernelSpec &spec : c.specs) {
+      specs.push_back(spec);
+      specs.back().name = "k" + std::to_string(specs.size());
+    }
+  }
+  TwinKernels kernels(specs);
+  std::vector<twin::Order> orders = {twin::Order::Random};
+  if (isLong())
+    orders = {twin::Order::Forward, twin::Order::Reverse, twin::Order::Random};
+  for (size_t i = 0; i < cases.size(); ++i)
+    for (twin::Order order : orders) {
+      twin::LaunchOptions how;
+      how.order = order;
+      how.seed = i + 1;
+      size_t ran = 0;
+      uint32_t mostTokens = isLong() ? UINT32_MAX : quickTokens;
+      EXPECT_EQ(kernels.check(cases[i], first[i], mostTokens, how, ran), "")
+          << static_cast<int>(order);
+      EXPECT_GT(ran, 0u);
+    }
+}
+
+class CudaLinear : public testing::TestWithParam<AxmFormat> {};
+
+TEST_P(CudaLinear, EqualsTheInterpreter) {
+  check({plainCase(GetParam(), plainShapes), headCase(GetParam(), headShapes),
+         swiGluCase(GetParam(), false, swiGluShapes), swiGluCase(GetParam(), true, swiGluShapes)});
+}
+
+INSTANTIATE_TEST_SUITE_P(AllFormats, CudaLinear, testing::ValuesIn(allFormats),
+                         [](const auto &param) { return std::string(formatName(param.param)); });
+
+TEST(CudaLinearEdges, EqualTheInterpreter) {
+  check({chosenLogitsCase(), specialActivationsCase()}, UINT32_MAX);
+}
+
+TEST(CudaCompile, NvrtcTakesEveryFormat) {
+  Result<std::string> version = codegen::nvrtcVersion();
+  if (!version.ok())
+    GTEST_SKIP() << version.status().message();
+  std::vector<plan::KernelSpec> specs;
+  auto add = [&](const KernelCase &c) {
+    for (const plan::KernelSpec &spec : c.specs) {
+      specs.push_back(spec);
+      specs.back().name = "k" + std::to_string(specs.size());
+    }
+  };
+  for (AxmFormat format : allFormats)
+    add(swiGluCase(format, true, {swiGluShapes[0]}));
+  add(embedCase(AXM_FORMAT_Q6));
+  add(headsCase(headsShapes.back()));
+  std::string text = codegen::emitCuda(specs).text;
+  for (const char *arch : {"compute_80", "sm_90a"}) {
+    Result<std::string> image = codegen::compileCuda("kernels.cu", text, arch);
+    ASSERT_TRUE(image.ok()) << image.status().message();
+    EXPECT_NE(image->find("k" + std::to_string(specs.size())), std::string::npos);
+  }
+}
+
+TEST(CudaTables, EqualTheInterpreter) {
+  std::vector<KernelCase> cases;
+  for (AxmFormat format : allFormats)
+    cases.push_back(embedCase(format));
+  check(cases);
+}
+
+TEST(CudaHeads, EqualTheInterpreter) {
+  std::vector<KernelCase> cases;
+  for (const Heads &heads : headsShapes)
+    cases.push_back(headsCase(heads));
+  check(cases);
+}
+
+TEST(CudaContexts, EqualTheInterpreter) {
+  if (!isLong())
+    GTEST_SKIP() << "contexts of thousands of positions: AXIOM_TEST_LONG=1 runs them";
+  std::vector<KernelCase> cases;
+  for (const Heads &heads : headsShapes)
+    cases.push_back(contextsCase(heads));
+  for (const Heads &heads : contextShapes)
+    cases.push_back(contextsCase(heads));
+  check(cases);
+}
+
+} // namespace
+} // namespace axiom::test

@@ -1,0 +1,139 @@
+#include "test/unit/codegen/TwinKernels.h"
+
+#include "codegen/cuda/kernels/Launch.h"
+
+#include <dlfcn.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+namespace axiom::test {
+
+namespace fs = std::filesystem;
+using codegen::CudaStage;
+using device::Launch;
+
+namespace {
+
+/// The library has a twin of its own; this is its door.
+const char kDoor[] = R"(
+extern "C" __attribute__((visibility("default"))) void
+axiomTwinRun(const axiom::twin::LaunchOptions &options, const axiom::twin::GlobalMemory &memory,
+             void (*kernel)(axiom::device::Launch), const axiom::device::Launch &launch,
+             axiom::twin::LaunchResult &result) {
+  result = axiom::twin::launch(options, memory, [&] { kernel(launch); });
+}
+)";
+using Door = void (*)(const twin::LaunchOptions &, const twin::GlobalMemory &, void (*)(Launch),
+                      const Launch &, twin::LaunchResult &);
+
+[[noreturn]] void give_up(const std::string &what) {
+  fprintf(stderr, "%s\n", what.c_str());
+  abort();
+}
+
+/// Memory of exactly `bytes` bytes, at a multiple of 64.
+struct Block {
+  explicit Block(size_t bytes)
+      : data(static_cast<uint8_t *>(std::aligned_alloc(64, (bytes + 64) / 64 * 64))) {}
+  ~Block() { std::free(data); }
+  Block(Block &&other) noexcept : data(std::exchange(other.data, nullptr)) {}
+  uint8_t *data;
+};
+
+} // namespace
+
+TwinKernels::TwinKernels(const std::vector<plan::KernelSpec> &specs)
+    : source(codegen::emitCuda(specs)) {
+  std::string name = (fs::temp_directory_path() / "axiom-twin-XXXXXX").string();
+  if (!mkdtemp(name.data()))
+    give_up("no temporary folder " + name);
+  folder = name;
+  std::ofstream(folder + "/kernels.cpp") << "#include \"codegen/cuda/twin/Launch.h\"\n"
+                                         << source.text << kDoor;
+  std::string command =
+      std::string(AXIOM_HOST_COMPILER) +
+      " -std=c++20 -O1 -ffp-contract=off -mfma -fPIC -shared -I" AXIOM_SOURCE_DIR " -o " + folder +
+      "/kernels.so " + folder + "/kernels.cpp " AXIOM_TWIN_LIBRARY " 2>" + folder + "/log";
+  if (std::system(command.c_str()) != 0) {
+    std::ifstream log(folder + "/log");
+    give_up(command + "\n" + std::string(std::istreambuf_iterator<char>(log), {}));
+  }
+  library = dlopen((folder + "/kernels.so").c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (!library)
+    give_up(dlerror());
+}
+
+TwinKernels::~TwinKernels() {
+  dlclose(library);
+  fs::remove_all(folder);
+}
+
+std::string TwinKernels::run(const CudaStage &stage, const std::vector<uint8_t *> &args,
+                             uint8_t *scratch, uint32_t tokens, const twin::GlobalMemory &memory,
+                             const twin::LaunchOptions &how) const {
+  auto door = reinterpret_cast<Door>(dlsym(library, "axiomTwinRun"));
+  auto kernel = reinterpret_cast<void (*)(Launch)>(dlsym(library, stage.symbol.c_str()));
+  if (!door || !kernel)
+    give_up("no symbol " + stage.symbol);
+  twin::LaunchOptions options = how;
+  options.blocks = static_cast<uint32_t>(stage.blocks(tokens));
+  options.threads = stage.threads;
+  options.sharedBytes = stage.sharedBytes;
+  Launch launch = {};
+  std::copy(args.begin(), args.end(), launch.args);
+  launch.scratch = scratch;
+  launch.tokens = tokens;
+  twin::LaunchResult result;
+  door(options, memory, kernel, launch, result);
+  return result.fault.empty() ? "" : stage.symbol + ": " + result.fault;
+}
+
+std::string TwinKernels::check(const KernelCase &kernelCase, size_t first, uint32_t mostTokens,
+                               const twin::LaunchOptions &how, size_t &ran) const {
+  for (const KernelLaunch &launch : kernelCase.launches) {
+    if (launch.tokens > mostTokens)
+      continue;
+    ++ran;
+    const codegen::CudaKernel &kernel = source.kernels[first + launch.kernel];
+    const plan::KernelSpec &spec = kernelCase.specs[launch.kernel];
+    std::vector<plan::KernelArg> kernelArgs = plan::kernelArgs(spec);
+    twin::GlobalMemory memory;
+    std::vector<Block> blocks;
+    std::vector<uint8_t *> args;
+    for (size_t i = 0; i < launch.operands.size(); ++i) {
+      const Operand &operand = launch.operands[i];
+      size_t bytes = operand.before->size();
+      blocks.emplace_back(bytes);
+      args.push_back(blocks.back().data);
+      std::copy(operand.before->begin(), operand.before->end(), args.back());
+      memory.add(args.back(), bytes, operand.before != operand.after);
+    }
+    size_t scratchBytes = kernel.scratchPerToken * launch.tokens;
+    Block scratch(scratchBytes);
+    std::fill_n(scratch.data, scratchBytes, 0xff);
+    memory.add(scratch.data, scratchBytes, true);
+    std::string found;
+    if (!kernel.prologue.symbol.empty())
+      found = run(kernel.prologue, args, scratch.data, launch.tokens, memory, how);
+    memory.add(scratch.data, scratchBytes, false);
+    if (found.empty())
+      found = run(kernel.body(launch.tokens), args, scratch.data, launch.tokens, memory, how);
+    for (size_t i = 0; found.empty() && i < args.size(); ++i) {
+      const Operand &operand = launch.operands[i];
+      // The slot in which the CPU's spans meet has no part here.
+      if (kernelArgs[i].name == "spans")
+        continue;
+      found = difference(*operand.after, args[i], operand.rowBytes, operand.floats);
+      if (!found.empty())
+        found = operand.name + " " + found;
+    }
+    if (!found.empty())
+      return kernelCase.name + ", " + spec.name + ", " + launch.what + ": " + found;
+  }
+  return "";
+}
+
+} // namespace axiom::test

@@ -1,0 +1,36 @@
+// Generated CUDA kernels on the host twin: emitted, compiled by the host's compiler, launched.
+#ifndef AXIOM_TEST_UNIT_CODEGEN_TWINKERNELS_H
+#define AXIOM_TEST_UNIT_CODEGEN_TWINKERNELS_H
+
+#include "codegen/cuda/EmitCuda.h"
+#include "codegen/cuda/twin/Launch.h"
+#include "test/unit/codegen/KernelCases.h"
+
+namespace axiom::test {
+
+class TwinKernels {
+public:
+  /// Emits and compiles; a failure ends the test program with the compiler's messages.
+  explicit TwinKernels(const std::vector<plan::KernelSpec> &specs);
+  ~TwinKernels();
+  TwinKernels(const TwinKernels &) = delete;
+
+  /// Runs the launches of `kernelCase` with up to `mostTokens` tokens; its first kernel is number
+  /// `first` here. Gives the first fault or difference in any byte of any operand, or nothing;
+  /// `ran` counts launches.
+  std::string check(const KernelCase &kernelCase, size_t first, uint32_t mostTokens,
+                    const twin::LaunchOptions &how, size_t &ran) const;
+
+private:
+  codegen::CudaSource source;
+  std::string folder;
+  void *library = nullptr;
+
+  std::string run(const codegen::CudaStage &stage, const std::vector<uint8_t *> &args,
+                  uint8_t *scratch, uint32_t tokens, const twin::GlobalMemory &memory,
+                  const twin::LaunchOptions &how) const;
+};
+
+} // namespace axiom::test
+
+#endif
