@@ -29,7 +29,7 @@ axiomTwinRun(const axiom::twin::LaunchOptions &options, const axiom::twin::Globa
 using Door = void (*)(const twin::LaunchOptions &, const twin::GlobalMemory &, void (*)(Launch),
                       const Launch &, twin::LaunchResult &);
 
-[[noreturn]] void give_up(const std::string &what) {
+[[noreturn]] void giveUp(const std::string &what) {
   fprintf(stderr, "%s\n", what.c_str());
   abort();
 }
@@ -49,21 +49,26 @@ TwinKernels::TwinKernels(const std::vector<plan::KernelSpec> &specs)
     : source(codegen::emitCuda(specs)) {
   std::string name = (fs::temp_directory_path() / "axiom-twin-XXXXXX").string();
   if (!mkdtemp(name.data()))
-    give_up("no temporary folder " + name);
+    giveUp("no temporary folder " + name);
   folder = name;
   std::ofstream(folder + "/kernels.cpp") << "#include \"codegen/cuda/twin/Launch.h\"\n"
                                          << source.text << kDoor;
-  std::string command =
-      std::string(AXIOM_HOST_COMPILER) +
-      " -std=c++20 -O1 -ffp-contract=off -mfma -fPIC -shared -I" AXIOM_SOURCE_DIR " -o " + folder +
-      "/kernels.so " + folder + "/kernels.cpp " AXIOM_TWIN_LIBRARY " 2>" + folder + "/log";
+#ifdef __x86_64__
+  const std::string fused = " -mfma"; // std::fma as an instruction
+#else
+  const std::string fused;
+#endif
+  std::string command = std::string(AXIOM_HOST_COMPILER) + " -std=c++20 -O1 -ffp-contract=off" +
+                        fused + " -fPIC -shared -I" AXIOM_SOURCE_DIR " -o " + folder +
+                        "/kernels.so " + folder + "/kernels.cpp " AXIOM_TWIN_LIBRARY " 2>" +
+                        folder + "/log";
   if (std::system(command.c_str()) != 0) {
     std::ifstream log(folder + "/log");
-    give_up(command + "\n" + std::string(std::istreambuf_iterator<char>(log), {}));
+    giveUp(command + "\n" + std::string(std::istreambuf_iterator<char>(log), {}));
   }
   library = dlopen((folder + "/kernels.so").c_str(), RTLD_NOW | RTLD_LOCAL);
   if (!library)
-    give_up(dlerror());
+    giveUp(dlerror());
 }
 
 TwinKernels::~TwinKernels() {
@@ -77,7 +82,7 @@ std::string TwinKernels::run(const CudaStage &stage, const std::vector<uint8_t *
   auto door = reinterpret_cast<Door>(dlsym(library, "axiomTwinRun"));
   auto kernel = reinterpret_cast<void (*)(Launch)>(dlsym(library, stage.symbol.c_str()));
   if (!door || !kernel)
-    give_up("no symbol " + stage.symbol);
+    giveUp("no symbol " + stage.symbol);
   twin::LaunchOptions options = how;
   options.blocks = static_cast<uint32_t>(stage.blocks(tokens));
   options.threads = stage.threads;
