@@ -13,21 +13,19 @@ template <class S> AXIOM_DEVICE u64 scratchFloats(u32 tokens) {
   return S::keepFloats && S::norm ? static_cast<u64>(tokens) * 4 * S::inner : 0;
 }
 
-/// A group of 32 values, one in each lane, as group k of a QRow of `inner` values.
+/// A group of 32 values, one in each lane, as group k of a QRow of `inner` values. The sums of its
+/// halves, which only CPUs read, are left out.
 AXIOM_DEVICE void storeGroup(u8 *qrow, u32 inner, u32 k, float x) {
   u32 lane = laneIndex();
   GroupScale scale = groupScale(warpMax(kAllLanes, asBits(x) & 0x7fffffffu));
   i32 q = quantize(x, scale);
-  i32 half = warpAdd(lane < 16 ? 0xffffu : 0xffff0000u, q);
-  i32 sum = half + shuffleXor(kAllLanes, half, 16);
+  i32 sum = warpAdd(kAllLanes, q);
   store(qrow + 32 * k + lane, static_cast<i8>(q));
   if (lane == 0) {
     float *pair = reinterpret_cast<float *>(qrow + inner + 8 * k);
     store(pair, scale.stored);
     store(pair + 1, mul(scale.stored, toFloat(sum)));
   }
-  if (lane % 16 == 0)
-    store(qrow + inner + inner / 4 + 4 * k + lane / 8, static_cast<u16>(half));
 }
 
 template <class S> AXIOM_DEVICE void linearPrologue(const Launch &l) {
