@@ -70,7 +70,10 @@ TEST(CudaCompile, NvrtcTakesEveryFormat) {
   add(embedCase(AXM_FORMAT_Q6));
   add(headsCase(headsShapes.back()));
   std::string text = codegen::emitCuda(specs).text;
-  for (const char *arch : {"compute_80", "sm_90a"}) {
+  std::vector<std::string> archs = {"sm_90a"};
+  if (isLong())
+    archs = {"compute_80", "sm_80", "sm_86", "sm_89", "sm_90a", "sm_100a", "sm_120"};
+  for (const std::string &arch : archs) {
     Result<std::string> image = codegen::compileCuda("kernels.cu", text, arch);
     ASSERT_TRUE(image.ok()) << image.status().message();
     EXPECT_NE(image->find("k" + std::to_string(specs.size())), std::string::npos);
