@@ -1,5 +1,5 @@
 // Every generated CUDA kernel against the interpreter's rules, byte for byte, on the host twin: the
-// cases of the CPU's kernel tests, each in three orders of its threads.
+// cases of the CPU's kernel tests. AXIOM_TEST_LONG: all launches, in three orders of their threads.
 #include "codegen/cuda/Nvrtc.h"
 #include "test/unit/codegen/TwinKernels.h"
 
@@ -54,7 +54,7 @@ TEST(CudaLinearEdges, EqualTheInterpreter) {
   check({chosenLogitsCase(), specialActivationsCase()}, UINT32_MAX);
 }
 
-TEST(CudaCompile, NvrtcTakesEveryFormat) {
+TEST(CudaCompile, NvrtcTakesEveryFormatAndEpilogue) {
   Result<std::string> version = codegen::nvrtcVersion();
   if (!version.ok())
     GTEST_SKIP() << version.status().message();
@@ -67,6 +67,8 @@ TEST(CudaCompile, NvrtcTakesEveryFormat) {
   };
   for (AxmFormat format : allFormats)
     add(swiGluCase(format, true, {swiGluShapes[0]}));
+  add(plainCase(AXM_FORMAT_Q4, {plainShapes[0]}));
+  add(headCase(AXM_FORMAT_Q8, {headShapes[0]}));
   add(embedCase(AXM_FORMAT_Q6));
   add(headsCase(headsShapes.back()));
   std::string text = codegen::emitCuda(specs).text;
