@@ -102,6 +102,8 @@ void emitRange(const KernelSpec &spec, size_t index, Constants &out) {
   inner.number("logicalRows", range.rows);
   inner.number("packedRows", plan::packedRows(range));
   inner.wide("stripeBytes", plan::stripeBytes(range.format, spec.inner, spec.cuts));
+  inner.number("groupBytes", plan::groupBytes(range.format));
+  inner.number("runBytes", plan::runBytes(range.format));
   inner.list("segmentBegin", segmentBegins(spec, range.format));
   inner.flag("hasBias", range.bias);
   std::vector<plan::KernelArg> args = plan::kernelArgs(spec);

@@ -17,43 +17,20 @@ enum class Format : u32 { F32, F16, Bf16, Q8, Q4F16, Q4, Q6 };
 
 AXIOM_DEVICE constexpr bool isQuantized(Format f) { return f >= Format::Q8; }
 AXIOM_DEVICE constexpr bool hasMin(Format f) { return f == Format::Q4F16 || f == Format::Q4; }
-/// Bytes of a group of 32 columns (of one column for float formats) in a stripe of 8 rows, and of
-/// the scales before each run of up to 8 groups.
-AXIOM_DEVICE constexpr u32 groupBytes(Format f) {
-  switch (f) {
-  case Format::F32:
-    return 32;
-  case Format::F16:
-  case Format::Bf16:
-    return 16;
-  case Format::Q8:
-    return 272;
-  case Format::Q4F16:
-    return 160;
-  case Format::Q4:
-    return 144;
-  case Format::Q6:
-    return 208;
-  }
-  return 0;
-}
-AXIOM_DEVICE constexpr u32 runBytes(Format f) {
-  return f == Format::Q4 ? 32 : f == Format::Q6 ? 16 : 0;
-}
 
 AXIOM_DEVICE constexpr u32 smaller(u32 a, u32 b) { return a < b ? a : b; }
 AXIOM_DEVICE constexpr u32 larger(u32 a, u32 b) { return a > b ? a : b; }
 
-/// Where group k (from the row's start) of a segment that begins with group `first` lies behind the
-/// segment's start, and where the scales of its run lie.
+/// Where group k (from the row's start) of a segment of range R that begins with group `first` lies
+/// behind the segment's start, and where the scales of its run of up to 8 groups lie.
 struct GroupPlace {
   u32 run, group;
 };
-AXIOM_DEVICE GroupPlace placeOf(Format f, u32 k, u32 first) {
+template <class R> AXIOM_DEVICE GroupPlace placeOf(u32 k, u32 first) {
   u32 runs = k / 8 - first / 8;
   u32 begin = larger(k / 8 * 8, first);
-  return {runs * runBytes(f) + (begin - first) * groupBytes(f),
-          (runs + 1) * runBytes(f) + (k - first) * groupBytes(f)};
+  return {runs * R::runBytes + (begin - first) * R::groupBytes,
+          (runs + 1) * R::runBytes + (k - first) * R::groupBytes};
 }
 
 AXIOM_DEVICE float loadHalf(const u8 *at) { return halfToFloat(loadConstant<u16>(at)); }

@@ -82,7 +82,7 @@ AXIOM_DEVICE void quantizedSegment(Results<tiles> &out, const Sources<tiles> &fr
   constexpr u32 offset = R::segmentBegin[segment];
   u32 t = laneIndex() % 4;
   for (u32 k = first; k < end; ++k) {
-    GroupWeights w = loadGroup<format>(from.stripes, offset, placeOf(format, k, first));
+    GroupWeights w = loadGroup<format>(from.stripes, offset, placeOf<R>(k, first));
     for (u32 tile = 0; tile < tiles; ++tile) {
       const u8 *column = from.columns[tile] + 32 * k + 4 * t;
       Words2 b = {loadConstant<u32>(column), loadConstant<u32>(column + 16)};
@@ -123,7 +123,7 @@ AXIOM_DEVICE void floatSegment(Results<tiles> &out, const Sources<tiles> &from) 
   for (u32 k = begin; k < end; ++k) {
     float w[2];
     for (u32 s = 0; s < 2; ++s) {
-      const u8 *at = from.stripes[s] + offset + (k - begin) * groupBytes(R::format);
+      const u8 *at = from.stripes[s] + offset + (k - begin) * (R::groupBytes / 32);
       w[s] = R::format == Format::F32   ? loadConstant<float>(at + 4 * g)
              : R::format == Format::F16 ? loadHalf(at + 2 * g)
                                         : loadBf16(at + 2 * g);

@@ -45,8 +45,7 @@ AXIOM_DEVICE void embedSegment(const u8 *stripe, float *out, u32 row) {
   constexpr u32 offset = S::Range0::segmentBegin[segment];
   const u8 *base = stripe + offset;
   for (u32 k = first; k < end; ++k) {
-    GroupPlace place = isQuantized(format) ? placeOf(format, k, first)
-                                           : GroupPlace{0, (k - first) * 32 * groupBytes(format)};
+    GroupPlace place = placeOf<typename S::Range0>(k, first);
     float value = decode<format>(base + place.run, base + place.group, row, laneIndex());
     u32 column = 32 * k + laneIndex();
     // A format with a minimum does not decode its padding to 0.

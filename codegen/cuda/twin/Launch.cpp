@@ -3,7 +3,6 @@
 #include "codegen/cuda/twin/Threads.h"
 
 #include <algorithm>
-#include <numeric>
 
 namespace axiom::twin {
 

@@ -63,7 +63,7 @@ std::string SharedMemory::read(uint32_t at, void *to, size_t count, const Access
     Byte &b = shadow[i];
     if (b.pending)
       return "an asynchronous copy to byte " + std::to_string(i) + " has not been waited for";
-    if (!b.written)
+    if (b.writer == kNobody)
       return "byte " + std::to_string(i) + " was never written";
     if (unordered(b.writer, b.writeBlock, b.writeWarp, by))
       return race(b.writer, i);
@@ -87,7 +87,6 @@ std::string SharedMemory::claim(uint32_t at, size_t count, const Access &by) {
     b.writer = by.thread;
     b.writeBlock = by.blockBarriers;
     b.writeWarp = by.warpBarriers;
-    b.written = true;
   }
   return {};
 }

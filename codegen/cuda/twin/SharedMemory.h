@@ -30,7 +30,7 @@ private:
   struct Byte {
     uint32_t writer = kNobody, writeBlock = 0, writeWarp = 0;
     uint32_t reader = kNobody, readBlock = 0, readWarp = 0; ///< or one of the values below
-    bool written = false, pending = false;
+    bool pending = false;
   };
   static constexpr uint32_t kNobody = 0xffffffffu;
   static constexpr uint32_t kSeveralWarps = 0xfffffffeu;
