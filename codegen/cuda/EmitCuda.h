@@ -5,6 +5,7 @@
 #define AXIOM_CODEGEN_CUDA_EMITCUDA_H
 
 #include "dialects/plan/KernelSpec.h"
+#include "runtime/abi/cuda_abi.h"
 
 #include <string>
 #include <vector>
@@ -23,15 +24,15 @@ struct CudaStage {
   }
 };
 
-/// The launches of a planned kernel, one behind the other. Both take a
-/// codegen/cuda/kernels/Launch.h.
+/// The launches of a planned kernel, one behind the other.
 struct CudaKernel {
   CudaStage prologue;  ///< leaves its rows in the scratch
-  CudaStage few, many; ///< the body for up to kFewTokens tokens, and for more
+  CudaStage few, many; ///< the body for up to AXM_CUDA_FEW_TOKENS tokens, and for more
   uint64_t scratchPerToken = 0;
 
-  static constexpr uint32_t kFewTokens = 8;
-  const CudaStage &body(uint32_t tokens) const { return tokens <= kFewTokens ? few : many; }
+  const CudaStage &body(uint32_t tokens) const {
+    return tokens <= AXM_CUDA_FEW_TOKENS ? few : many;
+  }
 };
 
 struct CudaSource {

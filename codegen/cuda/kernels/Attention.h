@@ -86,7 +86,7 @@ AXIOM_DEVICE Fold<S> foldOfBlock(const u8 *query, const KvHead<S> &head, u32 sta
 template <class S> AXIOM_DEVICE void attention(const Launch &l) {
   u32 index = blockIndex() * (blockThreads() / kWarp) + warpIndex();
   u32 t = index / S::heads, query = index % S::heads;
-  if (t >= l.tokens)
+  if (t >= tokensOf(l))
     return;
   u32 position = loadConstant<u32>(l.args[S::kPositions] + 4 * t);
   u32 oldest = S::window == 0 || position < S::window ? 0 : position - S::window + 1;

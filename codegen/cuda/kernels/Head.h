@@ -40,6 +40,8 @@ template <class S, u32 tiles> AXIOM_DEVICE void headTiles(const Launch &l) {
   using R = typename S::Range0;
   constexpr u32 numTiles = (R::logicalRows + kTileIds - 1) / kTileIds;
   Work work = workOf<tiles>(numTiles, blockIndex());
+  if (work.token >= tokensOf(l))
+    return;
   u32 warps = blockThreads() / kWarp, first = work.unit * kTileIds;
   u32 count = smaller(kTileIds, S::outStride - first);
   auto logitsOf = [&](u32 t) {
@@ -51,13 +53,13 @@ template <class S, u32 tiles> AXIOM_DEVICE void headTiles(const Launch &l) {
       break;
     Results<tiles> out;
     products<S, R, tiles>(out, l, stripe, work.token);
-    eachResult<R>(out, stripe, work.token, l.tokens, [&](u32 row, u32 t, float value) {
+    eachResult<R>(out, stripe, work.token, tokensOf(l), [&](u32 row, u32 t, float value) {
       if (row < R::logicalRows)
         store(logitsOf(t) + row, value);
     });
   }
   blockSync();
-  for (u32 n = warpIndex(); n < 8 * tiles && work.token + n < l.tokens; n += warps) {
+  for (u32 n = warpIndex(); n < 8 * tiles && work.token + n < tokensOf(l); n += warps) {
     u32 t = work.token + n;
     for (u32 id = larger(first, R::logicalRows) + laneIndex(); id < first + count; id += kWarp)
       store(logitsOf(t) + id, asFloat(0xff800000u));

@@ -6,12 +6,15 @@
 
 namespace axiom::device {
 
+/// AxmCudaLaunch of runtime/abi/cuda_abi.h.
 struct Launch {
   u8 *args[24]; ///< in the order of the plan's kernel
   u8 *scratch;  ///< what the kernel's prologue leaves for its body
-  u32 tokens;   ///< T; for head kernels the rows
-  u32 spans;    ///< as in AxmLaunch
+  const u32 *tokens;
 };
+
+/// T; for head kernels the rows. The grid may be for more.
+AXIOM_DEVICE u32 tokensOf(const Launch &l) { return loadConstant<u32>(l.tokens); }
 
 enum class Format : u32 { F32, F16, Bf16, Q8, Q4F16, Q4, Q6 };
 

@@ -19,11 +19,11 @@ template <class S, u32 tiles> AXIOM_DEVICE void storeLinear(const Launch &l) {
   using R = typename S::Range0;
   constexpr u32 units = (R::packedRows + 15) / 16;
   Work work = workOf<tiles>(units, blockIndex() * (blockThreads() / kWarp) + warpIndex());
-  if (work.token >= l.tokens)
+  if (work.token >= tokensOf(l))
     return;
   Results<tiles> out;
   products<S, R, tiles>(out, l, 2 * work.unit, work.token);
-  eachResult<R>(out, 2 * work.unit, work.token, l.tokens, [&](u32 row, u32 t, float value) {
+  eachResult<R>(out, 2 * work.unit, work.token, tokensOf(l), [&](u32 row, u32 t, float value) {
     float *to = reinterpret_cast<float *>(l.args[S::kOut]) + static_cast<u64>(t) * S::outStride;
     store(to + row, S::residual ? add(load<float>(to + row), value) : value);
   });
@@ -35,7 +35,7 @@ template <class S, u32 tiles> AXIOM_DEVICE void swiGlu(const Launch &l) {
   using U = typename S::Range1;
   constexpr u32 units = G::packedRows / 32;
   Work work = workOf<tiles>(units, blockIndex() * (blockThreads() / kWarp) + warpIndex());
-  if (work.token >= l.tokens)
+  if (work.token >= tokensOf(l))
     return;
   u32 lane = laneIndex(), g = lane / 4;
   Results<tiles> h[2];
@@ -55,7 +55,7 @@ template <class S, u32 tiles> AXIOM_DEVICE void swiGlu(const Launch &l) {
       u8 *row = l.args[S::kOut] + static_cast<u64>(t) * S::outBytes;
       if constexpr (!S::quantizeOut) {
         for (u32 n = 0; n < 4; ++n)
-          if (t < l.tokens)
+          if (t < tokensOf(l))
             store(row + 4 * (32 * work.unit + 8 * n + g), x[n]);
       } else {
         u32 amax = 0;
@@ -72,7 +72,7 @@ template <class S, u32 tiles> AXIOM_DEVICE void swiGlu(const Launch &l) {
           for (u32 lanes = 4; lanes <= 16; lanes *= 2)
             sums[n] += shuffleXor(kAllLanes, sums[n], lanes);
         }
-        if (t >= l.tokens)
+        if (t >= tokensOf(l))
           continue;
         for (u32 n = 0; n < 4; ++n)
           store(row + 32 * work.unit + 8 * n + g, static_cast<i8>(q[n]));

@@ -168,11 +168,11 @@ AXIOM_DEVICE void products(Results<tiles> &out, const Launch &l, u32 stripe, u32
         l.args[R::kWeights] + static_cast<u64>(smaller(stripe + s, last)) * R::stripeBytes;
   constexpr bool quantized = isQuantized(R::format);
   const u8 *rows =
-      quantized ? (S::quantizeIn ? l.scratch + scratchFloats<S>(l.tokens) : l.args[S::kInput])
+      quantized ? (S::quantizeIn ? l.scratch + scratchFloats<S>(tokensOf(l)) : l.args[S::kInput])
                 : (S::norm ? l.scratch : l.args[S::kInput]);
   constexpr u32 rowBytes = quantized ? S::qrowBytes : 4 * S::inner;
   auto rowOf = [&](u32 t) {
-    t = smaller(t, l.tokens - 1);
+    t = smaller(t, tokensOf(l) - 1);
     // Float weights without a norm read the rows in place, which a head picks.
     u64 source = t;
     if constexpr (S::head && !quantized && !S::norm)

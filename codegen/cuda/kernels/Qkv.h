@@ -66,14 +66,14 @@ AXIOM_DEVICE void qkvHead(const Launch &l, u32 head, u32 token) {
     u32 stripe = head * stripes + 2 * pair;
     Results<tiles> out;
     products<S, R, tiles>(out, l, stripe, token);
-    eachResult<R>(out, stripe, token, l.tokens, [&](u32 row, u32 t, float value) {
+    eachResult<R>(out, stripe, token, tokensOf(l), [&](u32 row, u32 t, float value) {
       u32 i = row - head * S::paddedDim;
       if (i < S::paddedDim)
         HeadRow<S>{(t - token) * 4 * S::paddedDim}.set(i, value);
     });
   }
   blockSync();
-  for (u32 n = warpIndex(); n < 8 * tiles && token + n < l.tokens; n += warps) {
+  for (u32 n = warpIndex(); n < 8 * tiles && token + n < tokensOf(l); n += warps) {
     u32 t = token + n;
     HeadRow<S> row = {n * 4 * S::paddedDim};
     if constexpr (part < 2) {
@@ -94,6 +94,8 @@ AXIOM_DEVICE void qkvHead(const Launch &l, u32 head, u32 token) {
 
 template <class S, u32 tiles> AXIOM_DEVICE void qkv(const Launch &l) {
   Work work = workOf<tiles>(S::heads + 2 * S::kvHeads, blockIndex());
+  if (work.token >= tokensOf(l))
+    return;
   if (work.unit < S::heads)
     qkvHead<S, typename S::Range0, tiles, 0>(l, work.unit, work.token);
   else if (work.unit < S::heads + S::kvHeads)

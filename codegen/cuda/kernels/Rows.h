@@ -30,7 +30,7 @@ AXIOM_DEVICE void storeGroup(u8 *qrow, u32 inner, u32 k, float x) {
 
 template <class S> AXIOM_DEVICE void linearPrologue(const Launch &l) {
   u32 t = blockIndex() * (blockThreads() / kWarp) + warpIndex(), lane = laneIndex();
-  if (t >= l.tokens)
+  if (t >= tokensOf(l))
     return;
   u64 source = t;
   if constexpr (S::head)
@@ -41,7 +41,7 @@ template <class S> AXIOM_DEVICE void linearPrologue(const Launch &l) {
     scale = rmsScale(S::logicalInner, S::normEps,
                      [&](u32 i) { return loadConstant<float>(row + 4 * i); });
   float *floats = reinterpret_cast<float *>(l.scratch) + static_cast<u64>(t) * S::inner;
-  u8 *qrow = l.scratch + scratchFloats<S>(l.tokens) + static_cast<u64>(t) * S::qrowBytes;
+  u8 *qrow = l.scratch + scratchFloats<S>(tokensOf(l)) + static_cast<u64>(t) * S::qrowBytes;
   for (u32 k = 0; k < S::inner / 32; ++k) {
     u32 i = 32 * k + lane;
     float x = loadConstant<float>(row + 4 * i);

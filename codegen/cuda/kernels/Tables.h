@@ -58,7 +58,7 @@ AXIOM_DEVICE void embedSegment(const u8 *stripe, float *out, u32 row) {
 /// A warp for each token.
 template <class S> AXIOM_DEVICE void embed(const Launch &l) {
   u32 t = blockIndex() * (blockThreads() / kWarp) + warpIndex();
-  if (t >= l.tokens)
+  if (t >= tokensOf(l))
     return;
   u32 token = loadConstant<u32>(l.args[S::kTokens] + 4 * t);
   const u8 *stripe = l.args[S::kTable] + static_cast<u64>(token / 8) * S::Range0::stripeBytes;
@@ -70,7 +70,7 @@ template <class S> AXIOM_DEVICE void embed(const Launch &l) {
 template <class S> AXIOM_DEVICE void ropeAngles(const Launch &l) {
   constexpr u32 half = S::headDim / 2;
   u32 index = blockIndex() * blockThreads() + threadIndex(), t = index / half, i = index % half;
-  if (t >= l.tokens)
+  if (t >= tokensOf(l))
     return;
   float position = toFloat(loadConstant<i32>(l.args[S::kPositions] + 4 * t));
   CosSin angle = cosSin(mul(position, loadConstant<float>(l.args[S::kInvFreq] + 4 * i)));

@@ -4,6 +4,7 @@
 
 #include <dlfcn.h>
 
+#include <bit>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -14,6 +15,7 @@ namespace axiom::test {
 namespace fs = std::filesystem;
 using codegen::CudaStage;
 using device::Launch;
+static_assert(sizeof(Launch) == sizeof(AxmCudaLaunch));
 
 namespace {
 
@@ -77,14 +79,16 @@ TwinKernels::~TwinKernels() {
 }
 
 std::string TwinKernels::run(const CudaStage &stage, const std::vector<uint8_t *> &args,
-                             uint8_t *scratch, uint32_t tokens, const twin::GlobalMemory &memory,
+                             uint8_t *scratch, const uint32_t *tokens,
+                             const twin::GlobalMemory &memory,
                              const twin::LaunchOptions &how) const {
   auto door = reinterpret_cast<Door>(dlsym(library, "axiomTwinRun"));
   auto kernel = reinterpret_cast<void (*)(Launch)>(dlsym(library, stage.symbol.c_str()));
   if (!door || !kernel)
     giveUp("no symbol " + stage.symbol);
   twin::LaunchOptions options = how;
-  options.blocks = static_cast<uint32_t>(stage.blocks(tokens));
+  // The grid of a graph that is for all up to the next power of two.
+  options.blocks = static_cast<uint32_t>(stage.blocks(std::bit_ceil(*tokens)));
   options.threads = stage.threads;
   options.sharedBytes = stage.sharedBytes;
   Launch launch = {};
@@ -120,12 +124,16 @@ std::string TwinKernels::check(const KernelCase &kernelCase, size_t first, uint3
     Block scratch(scratchBytes);
     std::fill_n(scratch.data, scratchBytes, 0xff);
     memory.add(scratch.data, scratchBytes, true);
+    Block count(sizeof(uint32_t));
+    auto *tokens = reinterpret_cast<uint32_t *>(count.data);
+    *tokens = launch.tokens;
+    memory.add(tokens, sizeof(uint32_t), false);
     std::string found;
     if (!kernel.prologue.symbol.empty())
-      found = run(kernel.prologue, args, scratch.data, launch.tokens, memory, how);
+      found = run(kernel.prologue, args, scratch.data, tokens, memory, how);
     memory.add(scratch.data, scratchBytes, false);
     if (found.empty())
-      found = run(kernel.body(launch.tokens), args, scratch.data, launch.tokens, memory, how);
+      found = run(kernel.body(launch.tokens), args, scratch.data, tokens, memory, how);
     for (size_t i = 0; found.empty() && i < args.size(); ++i) {
       const Operand &operand = launch.operands[i];
       // The slot in which the CPU's spans meet has no part here.

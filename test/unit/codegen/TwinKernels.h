@@ -27,7 +27,7 @@ private:
   void *library = nullptr;
 
   std::string run(const codegen::CudaStage &stage, const std::vector<uint8_t *> &args,
-                  uint8_t *scratch, uint32_t tokens, const twin::GlobalMemory &memory,
+                  uint8_t *scratch, const uint32_t *tokens, const twin::GlobalMemory &memory,
                   const twin::LaunchOptions &how) const;
 };
 
