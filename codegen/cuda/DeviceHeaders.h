@@ -12,6 +12,8 @@ struct DeviceHeader {
 };
 
 std::span<const DeviceHeader> deviceHeaders();
+/// Those that are only for the host twin.
+std::span<const DeviceHeader> twinHeaders();
 
 } // namespace axiom::codegen
 

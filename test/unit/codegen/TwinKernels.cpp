@@ -1,35 +1,16 @@
 #include "test/unit/codegen/TwinKernels.h"
 
-#include "codegen/cuda/kernels/Launch.h"
-
-#include <dlfcn.h>
+#include "codegen/cuda/HostCompiler.h"
 
 #include <bit>
 #include <cstdio>
 #include <cstdlib>
-#include <filesystem>
-#include <fstream>
 
 namespace axiom::test {
 
-namespace fs = std::filesystem;
 using codegen::CudaStage;
-using device::Launch;
-static_assert(sizeof(Launch) == sizeof(AxmCudaLaunch));
 
 namespace {
-
-/// The library has a twin of its own; this is its door.
-const char kDoor[] = R"(
-extern "C" __attribute__((visibility("default"))) void
-axiomTwinRun(const axiom::twin::LaunchOptions &options, const axiom::twin::GlobalMemory &memory,
-             void (*kernel)(axiom::device::Launch), const axiom::device::Launch &launch,
-             axiom::twin::LaunchResult &result) {
-  result = axiom::twin::launch(options, memory, [&] { kernel(launch); });
-}
-)";
-using Door = void (*)(const twin::LaunchOptions &, const twin::GlobalMemory &, void (*)(Launch),
-                      const Launch &, twin::LaunchResult &);
 
 [[noreturn]] void giveUp(const std::string &what) {
   fprintf(stderr, "%s\n", what.c_str());
@@ -49,55 +30,35 @@ struct Block {
 
 TwinKernels::TwinKernels(const std::vector<plan::KernelSpec> &specs)
     : source(codegen::emitCuda(specs)) {
-  std::string name = (fs::temp_directory_path() / "axiom-twin-XXXXXX").string();
-  if (!mkdtemp(name.data()))
-    giveUp("no temporary folder " + name);
-  folder = name;
-  std::ofstream(folder + "/kernels.cpp") << "#include \"codegen/cuda/twin/Launch.h\"\n"
-                                         << source.text << kDoor;
-#ifdef __x86_64__
-  const std::string fused = " -mfma"; // std::fma as an instruction
-#else
-  const std::string fused;
-#endif
-  std::string command = std::string(AXIOM_HOST_COMPILER) + " -std=c++20 -O1 -ffp-contract=off" +
-                        fused + " -fPIC -shared -I" AXIOM_SOURCE_DIR " -o " + folder +
-                        "/kernels.so " + folder + "/kernels.cpp " AXIOM_TWIN_LIBRARY " 2>" +
-                        folder + "/log";
-  if (std::system(command.c_str()) != 0) {
-    std::ifstream log(folder + "/log");
-    giveUp(command + "\n" + std::string(std::istreambuf_iterator<char>(log), {}));
-  }
-  library = dlopen((folder + "/kernels.so").c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (!library)
-    giveUp(dlerror());
-}
-
-TwinKernels::~TwinKernels() {
-  dlclose(library);
-  fs::remove_all(folder);
+  setenv("CXX", AXIOM_HOST_COMPILER, 0);
+  Result<std::string> bytes = codegen::compileForTwin("kernels.cu", source.text);
+  if (!bytes.ok())
+    giveUp(bytes.status().message());
+  auto loaded = twin::Library::load(bytes->data(), bytes->size());
+  if (!loaded.ok())
+    giveUp(loaded.status().message());
+  library = std::move(*loaded);
 }
 
 std::string TwinKernels::run(const CudaStage &stage, const std::vector<uint8_t *> &args,
                              uint8_t *scratch, const uint32_t *tokens,
                              const twin::GlobalMemory &memory,
                              const twin::LaunchOptions &how) const {
-  auto door = reinterpret_cast<Door>(dlsym(library, "axiomTwinRun"));
-  auto kernel = reinterpret_cast<void (*)(Launch)>(dlsym(library, stage.symbol.c_str()));
-  if (!door || !kernel)
-    giveUp("no symbol " + stage.symbol);
+  const AxmTwinKernel *kernel = library->find(stage.symbol);
+  if (!kernel || kernel->parameterBytes != sizeof(AxmCudaLaunch) ||
+      kernel->threads != stage.threads)
+    giveUp("no kernel " + stage.symbol + " of this form");
   twin::LaunchOptions options = how;
   // The grid of a graph that is for all up to the next power of two.
   options.blocks = static_cast<uint32_t>(stage.blocks(std::bit_ceil(*tokens)));
   options.threads = stage.threads;
   options.sharedBytes = stage.sharedBytes;
-  Launch launch = {};
+  AxmCudaLaunch launch = {};
   std::copy(args.begin(), args.end(), launch.args);
   launch.scratch = scratch;
   launch.tokens = tokens;
-  twin::LaunchResult result;
-  door(options, memory, kernel, launch, result);
-  return result.fault.empty() ? "" : stage.symbol + ": " + result.fault;
+  std::string fault = twin::launch(options, memory, [&] { kernel->run(&launch); }).fault;
+  return fault.empty() ? "" : stage.symbol + ": " + fault;
 }
 
 std::string TwinKernels::check(const KernelCase &kernelCase, size_t first, uint32_t mostTokens,

@@ -4,6 +4,7 @@
 
 #include "codegen/cuda/EmitCuda.h"
 #include "codegen/cuda/twin/Launch.h"
+#include "codegen/cuda/twin/Library.h"
 #include "test/unit/codegen/KernelCases.h"
 
 namespace axiom::test {
@@ -12,8 +13,6 @@ class TwinKernels {
 public:
   /// Emits and compiles; a failure ends the test program with the compiler's messages.
   explicit TwinKernels(const std::vector<plan::KernelSpec> &specs);
-  ~TwinKernels();
-  TwinKernels(const TwinKernels &) = delete;
 
   /// Runs the launches of `kernelCase` with up to `mostTokens` tokens; its first kernel is number
   /// `first` here. Gives the first fault or difference in any byte of any operand, or nothing;
@@ -23,8 +22,7 @@ public:
 
 private:
   codegen::CudaSource source;
-  std::string folder;
-  void *library = nullptr;
+  std::unique_ptr<twin::Library> library;
 
   std::string run(const codegen::CudaStage &stage, const std::vector<uint8_t *> &args,
                   uint8_t *scratch, const uint32_t *tokens, const twin::GlobalMemory &memory,
