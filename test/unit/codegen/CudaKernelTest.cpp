@@ -23,7 +23,8 @@ void check(std::vector<KernelCase> cases, uint32_t quickTokens = 45) {
       specs.back().name = "k" + std::to_string(specs.size());
     }
   }
-  TwinKernels kernels(specs);
+  Result<TwinKernels> kernels = TwinKernels::compile(specs);
+  ASSERT_TRUE(kernels.ok()) << kernels.status().message();
   std::vector<twin::Order> orders = {twin::Order::Random};
   if (isLong())
     orders = {twin::Order::Forward, twin::Order::Reverse, twin::Order::Random};
@@ -34,7 +35,7 @@ void check(std::vector<KernelCase> cases, uint32_t quickTokens = 45) {
       how.seed = i + 1;
       size_t ran = 0;
       uint32_t mostTokens = isLong() ? UINT32_MAX : quickTokens;
-      EXPECT_EQ(kernels.check(cases[i], first[i], mostTokens, how, ran), "")
+      EXPECT_EQ(kernels->check(cases[i], first[i], mostTokens, how, ran), "")
           << static_cast<int>(order);
       EXPECT_GT(ran, 0u);
     }

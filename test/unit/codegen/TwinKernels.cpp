@@ -28,16 +28,16 @@ struct Block {
 
 } // namespace
 
-TwinKernels::TwinKernels(const std::vector<plan::KernelSpec> &specs)
-    : source(codegen::emitCuda(specs)) {
+Result<TwinKernels> TwinKernels::compile(const std::vector<plan::KernelSpec> &specs,
+                                         const std::string &header) {
+  TwinKernels kernels;
+  kernels.source = codegen::emitCuda(specs);
   setenv("CXX", AXIOM_HOST_COMPILER, 0);
-  Result<std::string> bytes = codegen::compileForTwin("kernels.cu", source.text);
-  if (!bytes.ok())
-    giveUp(bytes.status().message());
-  auto loaded = twin::Library::load(bytes->data(), bytes->size());
-  if (!loaded.ok())
-    giveUp(loaded.status().message());
-  library = std::move(*loaded);
+  // The header's guard keeps the one that is included from standing beside it.
+  AXIOM_ASSIGN_OR_RETURN(std::string bytes,
+                         codegen::compileForTwin("kernels.cu", header + kernels.source.text));
+  AXIOM_ASSIGN_OR_RETURN(kernels.library, twin::Library::load(bytes.data(), bytes.size()));
+  return kernels;
 }
 
 std::string TwinKernels::run(const CudaStage &stage, const std::vector<uint8_t *> &args,

@@ -11,8 +11,10 @@ namespace axiom::test {
 
 class TwinKernels {
 public:
-  /// Emits and compiles; a failure ends the test program with the compiler's messages.
-  explicit TwinKernels(const std::vector<plan::KernelSpec> &specs);
+  /// Emits and compiles; `header`: the changed text of one of the kernels' headers, which then
+  /// stands for it.
+  static Result<TwinKernels> compile(const std::vector<plan::KernelSpec> &specs,
+                                     const std::string &header = "");
 
   /// Runs the launches of `kernelCase` with up to `mostTokens` tokens; its first kernel is number
   /// `first` here. Gives the first fault or difference in any byte of any operand, or nothing;
@@ -21,6 +23,7 @@ public:
                     const twin::LaunchOptions &how, size_t &ran) const;
 
 private:
+  TwinKernels() = default;
   codegen::CudaSource source;
   std::unique_ptr<twin::Library> library;
 
