@@ -279,14 +279,14 @@ CudaSource emitCuda(const std::vector<KernelSpec> &specs) {
     }
     for (uint32_t tiles : {1u, kManyTiles}) {
       CudaStage stage = bodyStage(spec, tiles);
-      if (tiles > 1 && !linear) {
-        kernel.many = kernel.few;
+      if (tiles > 1 && !linear)
         break;
-      }
+      if (linear && tiles == 1)
+        stage.mostTokens = 8;
       stage.symbol = spec.name + (linear ? "_" + std::to_string(8 * tiles) : "");
       std::string arguments = constants + (linear ? ", " + std::to_string(tiles) : "");
       emitEntry(stage, std::string(bodyName(spec)) + "<" + arguments + ">", source.text);
-      (tiles == 1 ? kernel.few : kernel.many) = stage;
+      kernel.bodies.push_back(stage);
     }
     source.kernels.push_back(kernel);
   }

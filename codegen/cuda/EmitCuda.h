@@ -17,6 +17,7 @@ struct CudaStage {
   std::string symbol; ///< empty: there is no such stage
   uint32_t threads = 0, sharedBytes = 0;
   uint32_t units = 0, unitsPerBlock = 1, tokensPerTile = 1;
+  uint32_t mostTokens = UINT32_MAX;
 
   uint64_t blocks(uint32_t tokens) const {
     uint64_t tiles = (tokens + tokensPerTile - 1) / tokensPerTile;
@@ -26,12 +27,16 @@ struct CudaStage {
 
 /// The launches of a planned kernel, one behind the other.
 struct CudaKernel {
-  CudaStage prologue;  ///< leaves its rows in the scratch
-  CudaStage few, many; ///< the body for up to AXM_CUDA_FEW_TOKENS tokens, and for more
-  uint64_t scratchPerToken = 0;
+  CudaStage prologue;            ///< leaves its rows in the scratch
+  std::vector<CudaStage> bodies; ///< by rising mostTokens, 1 to AXM_CUDA_BODIES
+  uint64_t scratchFixed = 0, scratchPerToken = 0;
 
+  /// The body of a step with so many tokens.
   const CudaStage &body(uint32_t tokens) const {
-    return tokens <= AXM_CUDA_FEW_TOKENS ? few : many;
+    size_t i = 0;
+    while (tokens > bodies[i].mostTokens)
+      ++i;
+    return bodies[i];
   }
 };
 

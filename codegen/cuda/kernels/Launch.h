@@ -11,6 +11,7 @@ struct Launch {
   u8 *args[24]; ///< in the order of the plan's kernel
   u8 *scratch;  ///< what the kernel's prologue leaves for its body
   const u32 *tokens;
+  u32 *counters; ///< zeros between launches
 };
 
 /// T; for head kernels the rows. The grid may be for more.

@@ -2,6 +2,7 @@
 
 #include "codegen/cuda/HostCompiler.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstdio>
 #include <cstdlib>
@@ -41,8 +42,7 @@ Result<TwinKernels> TwinKernels::compile(const std::vector<plan::KernelSpec> &sp
 }
 
 std::string TwinKernels::run(const CudaStage &stage, const std::vector<uint8_t *> &args,
-                             uint8_t *scratch, const uint32_t *tokens,
-                             const twin::GlobalMemory &memory,
+                             const Shared &shared, const twin::GlobalMemory &memory,
                              const twin::LaunchOptions &how) const {
   const AxmTwinKernel *kernel = library->find(stage.symbol);
   if (!kernel || kernel->parameterBytes != sizeof(AxmCudaLaunch) ||
@@ -50,13 +50,14 @@ std::string TwinKernels::run(const CudaStage &stage, const std::vector<uint8_t *
     giveUp("no kernel " + stage.symbol + " of this form");
   twin::LaunchOptions options = how;
   // The grid of a graph that is for all up to the next power of two.
-  options.blocks = static_cast<uint32_t>(stage.blocks(std::bit_ceil(*tokens)));
+  options.blocks = static_cast<uint32_t>(stage.blocks(std::bit_ceil(*shared.tokens)));
   options.threads = stage.threads;
   options.sharedBytes = stage.sharedBytes;
   AxmCudaLaunch launch = {};
   std::copy(args.begin(), args.end(), launch.args);
-  launch.scratch = scratch;
-  launch.tokens = tokens;
+  launch.scratch = shared.scratch;
+  launch.tokens = shared.tokens;
+  launch.counters = shared.counters;
   std::string fault = twin::launch(options, memory, [&] { kernel->run(&launch); }).fault;
   return fault.empty() ? "" : stage.symbol + ": " + fault;
 }
@@ -81,20 +82,28 @@ std::string TwinKernels::check(const KernelCase &kernelCase, size_t first, uint3
       std::copy(operand.before->begin(), operand.before->end(), args.back());
       memory.add(args.back(), bytes, operand.before != operand.after);
     }
-    size_t scratchBytes = kernel.scratchPerToken * launch.tokens;
+    size_t scratchBytes = kernel.scratchFixed + kernel.scratchPerToken * launch.tokens;
     Block scratch(scratchBytes);
     std::fill_n(scratch.data, scratchBytes, 0xff);
     memory.add(scratch.data, scratchBytes, true);
+    Block counters(4 * AXM_CUDA_COUNTERS);
+    std::fill_n(counters.data, 4 * AXM_CUDA_COUNTERS, 0);
+    memory.add(counters.data, 4 * AXM_CUDA_COUNTERS, true);
     Block count(sizeof(uint32_t));
     auto *tokens = reinterpret_cast<uint32_t *>(count.data);
     *tokens = launch.tokens;
     memory.add(tokens, sizeof(uint32_t), false);
+    const Shared shared = {scratch.data, tokens, reinterpret_cast<uint32_t *>(counters.data)};
     std::string found;
-    if (!kernel.prologue.symbol.empty())
-      found = run(kernel.prologue, args, scratch.data, tokens, memory, how);
-    memory.add(scratch.data, scratchBytes, false);
+    if (!kernel.prologue.symbol.empty()) {
+      found = run(kernel.prologue, args, shared, memory, how);
+      memory.add(scratch.data, scratchBytes, false);
+    }
     if (found.empty())
-      found = run(kernel.body(launch.tokens), args, scratch.data, tokens, memory, how);
+      found = run(kernel.body(launch.tokens), args, shared, memory, how);
+    if (found.empty() && std::any_of(counters.data, counters.data + 4 * AXM_CUDA_COUNTERS,
+                                     [](uint8_t byte) { return byte != 0; }))
+      found = "a counter is not left at zero";
     for (size_t i = 0; found.empty() && i < args.size(); ++i) {
       const Operand &operand = launch.operands[i];
       // The slot in which the CPU's spans meet has no part here.

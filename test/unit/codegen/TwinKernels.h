@@ -27,8 +27,14 @@ private:
   codegen::CudaSource source;
   std::unique_ptr<twin::Library> library;
 
+  /// What the launches of a kernel have in common.
+  struct Shared {
+    uint8_t *scratch;
+    const uint32_t *tokens;
+    uint32_t *counters;
+  };
   std::string run(const codegen::CudaStage &stage, const std::vector<uint8_t *> &args,
-                  uint8_t *scratch, const uint32_t *tokens, const twin::GlobalMemory &memory,
+                  const Shared &shared, const twin::GlobalMemory &memory,
                   const twin::LaunchOptions &how) const;
 };
 
