@@ -8,6 +8,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <mutex>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -113,6 +114,9 @@ Status runLinker(const std::vector<uint8_t> &object, uint64_t base, const std::s
                                     inputPath.c_str()};
   std::string out, err;
   llvm::raw_string_ostream outStream(out), errStream(err);
+  // lld keeps its state in globals.
+  static std::mutex mutex;
+  std::lock_guard<std::mutex> lock(mutex);
   lld::Result result = lld::lldMain(args, outStream, errStream, {{lld::Gnu, &lld::elf::link}});
   if (result.retCode != 0)
     return linkError(err);

@@ -52,7 +52,7 @@ struct FloatModel {
 
 Result<FloatModel> buildFloatModel(const ModelSource &source, const std::string &output,
                                    uint32_t threads, Progress &progress) {
-  AXIOM_ASSIGN_OR_RETURN(std::vector<std::string> targets, resolveTargets({"cpu:native"}));
+  AXIOM_ASSIGN_OR_RETURN(std::string target, nativeTarget());
   AXIOM_ASSIGN_OR_RETURN(FrontendResult front,
                          runFrontend(source, floatOptions(source), [](const char *) {}));
   FloatModel model;
@@ -60,7 +60,7 @@ Result<FloatModel> buildFloatModel(const ModelSource &source, const std::string 
   AXIOM_ASSIGN_OR_RETURN(WeightLayout layout, layoutWeights(model.plan.weights, source));
   progress.stage("calibrate", byteText(layout.size) + " of float weights");
   AXIOM_ASSIGN_OR_RETURN(codegen::CodeImage image,
-                         codegen::compileCpuImage(model.plan.kernels, cpuLevelOf(targets[0])));
+                         codegen::compileCpuImage(model.plan.kernels, machineOf(target)));
   AXIOM_ASSIGN_OR_RETURN(ArtifactWriter writer, ArtifactWriter::create(output));
   AXIOM_RETURN_IF_ERROR(writer.addSegment(SegmentType::Code, image.bytes, image.target));
   AXIOM_RETURN_IF_ERROR(writer.beginSegment(SegmentType::Weights, layout.size));
@@ -73,9 +73,9 @@ Result<FloatModel> buildFloatModel(const ModelSource &source, const std::string 
                   [&](std::span<const uint8_t> part) { return writer.write(part); }));
   AXIOM_RETURN_IF_ERROR(writer.endSegment());
   std::vector<InputDigest> noDigests; // nobody reads where this artifact comes from
-  MetadataInput input{source.config(), source.text(),     model.plan, image.rows, layout,
-                      tensors,         writer.segments(), "",         "",         {},
-                      noDigests,       source.format()};
+  MetadataInput input{
+      source.config(), source.text(),  model.plan, layout, tensors, writer.segments(), "", "", {},
+      noDigests,       source.format()};
   AXIOM_ASSIGN_OR_RETURN(std::vector<uint8_t> metadata, buildMetadata(input));
   AXIOM_RETURN_IF_ERROR(writer.seal(metadata));
   OpenOptions open;

@@ -84,8 +84,10 @@ void describe(CLI::App &app, CompilerOptions &options, bool &printTargets) {
          "Type of the KV cache; default: f32 with f32 weights, else f16")
       ->type_name("TYPE")
       ->check(CLI::IsMember({"f32", "f16", "int8"}));
-  app.add_option("--target", options.targets,
-                 "Machine to compile for, repeatable; default: every one of --print-targets")
+  app.add_option(
+         "--target", options.targets,
+         "Machines to compile for, with commas or repeated: cpu, cuda, cpu:native or one of "
+         "--print-targets (cuda:sm_90a,sm_80); default: cpu")
       ->type_name("TARGET")
       ->expected(1)
       ->take_all();
@@ -148,6 +150,8 @@ int axiomcMain(int argc, char **argv, const ParseAndRun &parseAndRun) {
       if (printTargets) {
         for (const std::string &target : knownTargets())
           std::puts(target.c_str());
+        std::puts("cuda:host  for tests: CUDA kernels on this machine's CPU, checked and slow; not "
+                  "one of --target=cuda");
         return 0;
       }
       if (options.input.empty())

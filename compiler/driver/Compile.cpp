@@ -1,7 +1,7 @@
 #include "compiler/driver/Compile.h"
 
-#include "codegen/cpu/CodeImage.h"
 #include "compiler/driver/CalibrateModel.h"
+#include "compiler/driver/CodeImages.h"
 #include "compiler/driver/Frontend.h"
 #include "compiler/driver/MixFormats.h"
 #include "compiler/driver/OutputCheck.h"
@@ -15,6 +15,7 @@
 #include "compiler/package/Metadata.h"
 #include "runtime/base/Threads.h"
 
+#include <algorithm>
 #include <cstdio>
 
 namespace axiom {
@@ -58,9 +59,11 @@ private:
   Status emitKernels();
   Status writeArtifact();
   Status packInto(ArtifactWriter &writer);
+  Result<std::vector<uint8_t>> goldenAnswers(ArtifactWriter &writer);
   Status addGolden(ArtifactWriter &writer);
   Result<std::vector<uint8_t>> metadata(const ArtifactWriter &writer) const;
   std::vector<std::string> recordedOptions() const;
+  uint32_t jobs() const { return options_.jobs > 0 ? options_.jobs : usableCores(); }
   void say(const std::string &text) {
     progress_.finish();
     std::fputs(text.c_str(), stderr);
@@ -74,8 +77,8 @@ private:
   std::vector<InputDigest> digests_;
   plan::ExecutionPlan plan_;
   bool planned_ = false, haveText_ = false;
-  std::vector<codegen::CodeImage> images_;
-  codegen::CodeText text_; ///< of the first target
+  std::vector<TargetImage> images_;
+  KernelTexts texts_;
   TextSegments segments_;
   std::optional<calibrate::CalibrationText> calibrationText_;
   std::unique_ptr<calibrate::Calibration> calibration_; ///< null: without --calibrate
@@ -198,36 +201,26 @@ FeedbackSource Compilation::feedbackSource() {
 
 Status Compilation::generateCode() {
   bool keepText = options_.emit != Emit::Artifact || !options_.dumpIrDir.empty();
-  for (const std::string &target : targets_) {
-    progress_.stage("codegen", target);
-    codegen::CodeText *text = keepText && images_.empty() ? &text_ : nullptr;
-    auto image = codegen::compileCpuImage(plan_.kernels, cpuLevelOf(target), text);
-    if (!image.ok())
-      return image.status().withContext("generating code for " + target);
-    if (image->rows.size() != plan_.kernels.size())
-      return Status(Code::Internal,
-                    format("the code image for %s has %zu kernels instead of %zu", target.c_str(),
-                           image->rows.size(), plan_.kernels.size()));
-    images_.push_back(std::move(*image));
-  }
+  AXIOM_ASSIGN_OR_RETURN(images_, generateImages(plan_.kernels, targets_, jobs(), progress_,
+                                                 keepText ? &texts_ : nullptr));
   if (options_.dumpIrDir.empty())
     return Status();
   const std::string &folder = options_.dumpIrDir;
-  AXIOM_RETURN_IF_ERROR(writeText(folder + "/kernels.mlir", text_.mlir));
-  AXIOM_RETURN_IF_ERROR(writeText(folder + "/kernels.ll", text_.llvm));
-  return writeText(folder + "/kernels.s", text_.assembly);
+  AXIOM_RETURN_IF_ERROR(writeText(folder + "/kernels.mlir", texts_.cpu.mlir));
+  AXIOM_RETURN_IF_ERROR(writeText(folder + "/kernels.ll", texts_.cpu.llvm));
+  return writeText(folder + "/kernels.s", texts_.cpu.assembly);
 }
 
 Status Compilation::emitKernels() {
   progress_.finish();
   switch (options_.emit) {
   case Emit::Llvm:
-    return writeText(output_, text_.llvm);
+    return writeText(output_, texts_.cpu.llvm);
   case Emit::Assembly:
-    return writeText(output_, text_.assembly);
+    return writeText(output_, texts_.cpu.assembly);
   default:
-    return writeText(output_,
-                     {reinterpret_cast<const char *>(text_.object.data()), text_.object.size()});
+    return writeText(output_, {reinterpret_cast<const char *>(texts_.cpu.object.data()),
+                               texts_.cpu.object.size()});
   }
 }
 
@@ -256,7 +249,6 @@ Result<std::vector<uint8_t>> Compilation::metadata(const ArtifactWriter &writer)
   MetadataInput input{source_->config(),
                       source_->text(),
                       plan_,
-                      images_[0].rows,
                       layout_,
                       tensors_,
                       writer.segments(),
@@ -273,7 +265,7 @@ Result<std::vector<uint8_t>> Compilation::metadata(const ArtifactWriter &writer)
 Status Compilation::packInto(ArtifactWriter &writer) {
   progress_.stage("weights", byteText(layout_.size));
   PackOptions pack;
-  pack.threads = options_.jobs > 0 ? options_.jobs : usableCores();
+  pack.threads = jobs();
   pack.feedback = feedbackSource();
   pack.progress = [&](uint64_t done, uint64_t total) { progress_.advance(done, total); };
   AXIOM_RETURN_IF_ERROR(writer.beginSegment(SegmentType::Weights, layout_.size));
@@ -283,10 +275,27 @@ Status Compilation::packInto(ArtifactWriter &writer) {
   return writer.endSegment();
 }
 
-/// The writer holds a sealed artifact, which answers the golden prompts through the runtime.
-Status Compilation::addGolden(ArtifactWriter &writer) {
+/// The answers are the same on every target. Where none is a CPU, the artifact gets code for this
+/// one, answers with it, and loses it again.
+Result<std::vector<uint8_t>> Compilation::goldenAnswers(ArtifactWriter &writer) {
   progress_.stage("golden");
-  auto golden = makeGolden(writer.temporaryPath());
+  std::string borrowed;
+  if (std::none_of(targets_.begin(), targets_.end(), isCpuTarget)) {
+    AXIOM_ASSIGN_OR_RETURN(borrowed, nativeTarget());
+    AXIOM_ASSIGN_OR_RETURN(codegen::CodeImage image,
+                           codegen::compileCpuImage(plan_.kernels, machineOf(borrowed)));
+    AXIOM_RETURN_IF_ERROR(writer.addSegment(SegmentType::Code, image.bytes, borrowed));
+  }
+  AXIOM_ASSIGN_OR_RETURN(std::vector<uint8_t> bytes, metadata(writer));
+  AXIOM_RETURN_IF_ERROR(writer.seal(bytes));
+  AXIOM_ASSIGN_OR_RETURN(std::vector<uint8_t> golden, makeGolden(writer.temporaryPath(), borrowed));
+  if (!borrowed.empty())
+    AXIOM_RETURN_IF_ERROR(writer.dropSegment());
+  return golden;
+}
+
+Status Compilation::addGolden(ArtifactWriter &writer) {
+  auto golden = goldenAnswers(writer);
   if (!golden.ok() && golden.status().code() == Code::Unsupported)
     return Status(Code::Unsupported,
                   format("this machine can't run what it compiled, so there are no golden answers "
@@ -294,9 +303,7 @@ Status Compilation::addGolden(ArtifactWriter &writer) {
                          golden.status().message().c_str()));
   if (!golden.ok())
     return golden.status().withContext("making golden answers");
-  AXIOM_RETURN_IF_ERROR(writer.addSegment(SegmentType::Golden, *golden));
-  AXIOM_ASSIGN_OR_RETURN(std::vector<uint8_t> bytes, metadata(writer));
-  return writer.seal(bytes);
+  return writer.addSegment(SegmentType::Golden, *golden);
 }
 
 Status Compilation::writeArtifact() {
@@ -311,14 +318,14 @@ Status Compilation::writeArtifact() {
     AXIOM_RETURN_IF_ERROR(writer.addSegment(SegmentType::Tokenizer, segments_.tokenizer));
   if (!segments_.chatTemplate.empty())
     AXIOM_RETURN_IF_ERROR(writer.addSegment(SegmentType::Template, segments_.chatTemplate));
-  for (const codegen::CodeImage &image : images_)
+  for (const TargetImage &image : images_)
     AXIOM_RETURN_IF_ERROR(writer.addSegment(SegmentType::Code, image.bytes, image.target));
   AXIOM_RETURN_IF_ERROR(packInto(writer));
+  if (options_.golden)
+    AXIOM_RETURN_IF_ERROR(addGolden(writer));
   progress_.stage("finish");
   AXIOM_ASSIGN_OR_RETURN(std::vector<uint8_t> bytes, metadata(writer));
   AXIOM_RETURN_IF_ERROR(writer.seal(bytes));
-  if (options_.golden)
-    AXIOM_RETURN_IF_ERROR(addGolden(writer));
   if (!options_.report.empty())
     AXIOM_RETURN_IF_ERROR(
         writeText(options_.report, tensorReport(plan_.weights, layout_, tensors_)));

@@ -88,6 +88,20 @@ void Progress::advance(uint64_t done, uint64_t total) {
                  static_cast<unsigned long long>(total));
 }
 
+void Progress::part(const std::string &name, double seconds, uint64_t done, uint64_t total) {
+  if (mode_ == ProgressMode::Auto)
+    drawLine(format("%s %llu of %llu", name_.c_str(), static_cast<unsigned long long>(done),
+                    static_cast<unsigned long long>(total)));
+  else if (mode_ == ProgressMode::Plain)
+    std::fprintf(stderr, "%s: %s in %.2f s\n", name_.c_str(), name.c_str(), seconds);
+  else if (mode_ == ProgressMode::Json)
+    std::fprintf(stderr,
+                 "{\"phase\":\"%s\",\"state\":\"running\",\"done\":%llu,\"total\":%llu,"
+                 "\"part\":\"%s\",\"seconds\":%.3f}\n",
+                 jsonText(name_).c_str(), static_cast<unsigned long long>(done),
+                 static_cast<unsigned long long>(total), jsonText(name).c_str(), seconds);
+}
+
 void Progress::finish() {
   endStage();
   if (line_)

@@ -20,6 +20,8 @@ public:
   void stage(const std::string &name, const std::string &detail = "");
   /// Bytes done in the current stage.
   void advance(uint64_t done, uint64_t total);
+  /// One of `total` parts of the current stage is done, `done` of them now.
+  void part(const std::string &name, double seconds, uint64_t done, uint64_t total);
   /// Ends the last stage.
   void finish();
 

@@ -1,4 +1,4 @@
-// Names of compile targets: "cpu:<ISA level>".
+// Names of compile targets: "cpu:<ISA level>" and "cuda:<architecture>".
 #ifndef AXIOM_COMPILER_DRIVER_TARGETS_H
 #define AXIOM_COMPILER_DRIVER_TARGETS_H
 
@@ -9,15 +9,25 @@
 
 namespace axiom {
 
-/// Every target of this build, for --print-targets.
+/// Every target of this build, CPUs first; without kHostTwin.
 std::vector<std::string> knownTargets();
+/// The target that runs CUDA kernels on this machine's CPU, slowly, for tests: only where it is
+/// asked for by name.
+inline constexpr const char *kHostTwin = "cuda:host";
 
-/// Resolves what was asked for (empty: all known; "cpu:native": the best level of this machine) to
-/// target names in the order of knownTargets(), without repetition.
+/// Resolves what was asked for to target names in the order of knownTargets(), kHostTwin last,
+/// without repetition. Each text is a list with commas; an element without a prefix keeps the one
+/// before it ("cuda:sm_90a,sm_80"). "cpu" and "cuda" are all of a kind, "cpu:native" is the best
+/// level of this machine. Nothing asked for: every CPU target.
 Result<std::vector<std::string>> resolveTargets(const std::vector<std::string> &asked);
 
-/// "x86-64-v3" of "cpu:x86-64-v3".
-std::string cpuLevelOf(const std::string &target);
+bool isCpuTarget(const std::string &target);
+bool isCudaTarget(const std::string &target);
+/// "x86-64-v3" of "cpu:x86-64-v3", "sm_90a" of "cuda:sm_90a".
+std::string machineOf(const std::string &target);
+
+/// The best level that this machine runs and a full check has passed ("cpu:native").
+Result<std::string> nativeTarget();
 
 } // namespace axiom
 

@@ -57,6 +57,16 @@ Status ArtifactWriter::endSegment() {
   return Status();
 }
 
+Status ArtifactWriter::dropSegment() {
+  if (open_ || segments_.empty())
+    return Status(Code::Internal, "there is no whole segment to take out");
+  segments_.pop_back();
+  segmentsEnd_ =
+      segments_.empty() ? sizeof(ArtifactHeader) : segments_.back().offset + segments_.back().size;
+  sealed_ = false;
+  return file_.truncate(segmentsEnd_);
+}
+
 Status ArtifactWriter::seal(std::span<const uint8_t> metadata) {
   if (open_)
     return Status(Code::Internal, "the artifact is sealed while a segment is open");

@@ -40,6 +40,8 @@ public:
   Status beginSegment(SegmentType kind, uint64_t size);
   Status write(std::span<const uint8_t> bytes);
   Status endSegment();
+  /// Takes the last segment out again.
+  Status dropSegment();
   const std::vector<SegmentRecord> &segments() const { return segments_; }
 
   /// Writes metadata and header, so that the file at temporaryPath() is a whole artifact. More

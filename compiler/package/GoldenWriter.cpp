@@ -1,6 +1,7 @@
 #include "compiler/package/GoldenWriter.h"
 
 #include "axiom/axiom.h"
+#include "runtime/engine/Golden.h"
 
 #include <memory>
 #include <span>
@@ -54,7 +55,7 @@ Result<std::vector<int32_t>> promptTokens(const axiom_model *model, const axiom_
 
 } // namespace
 
-Result<std::vector<uint8_t>> makeGolden(const std::string &path) {
+Result<std::vector<uint8_t>> makeGolden(const std::string &path, const std::string &borrowed) {
   axiom_open_options options = {};
   options.struct_size = sizeof options;
   options.lazy = 1; // a compiler need not hold all weights in memory
@@ -85,7 +86,13 @@ Result<std::vector<uint8_t>> makeGolden(const std::string &path) {
     return lastError(status);
   std::vector<uint8_t> golden(bytes, bytes + size);
   axiom_free(bytes);
-  return golden;
+  if (borrowed.empty())
+    return golden;
+  AXIOM_ASSIGN_OR_RETURN(engine::Golden parsed, engine::readGolden(golden));
+  std::erase_if(parsed.parts, [&](const engine::GoldenPart &part) {
+    return part.kind == engine::PartKind::Code && part.name == borrowed;
+  });
+  return engine::writeGolden(parsed);
 }
 
 } // namespace axiom

@@ -13,8 +13,9 @@ namespace axiom {
 
 /// Runs the sealed artifact at `path` through the runtime and returns the golden segment's bytes.
 /// The prompts have 1, 5 and 70 tokens: one for every kernel variant, the last over a KV block
-/// boundary. Unsupported if this machine can't run any of the artifact's code images.
-Result<std::vector<uint8_t>> makeGolden(const std::string &path);
+/// boundary. Unsupported if this machine can't run any of the artifact's code images. `borrowed`:
+/// the target of an image that answers, but that the golden answers shall not expect in the file.
+Result<std::vector<uint8_t>> makeGolden(const std::string &path, const std::string &borrowed = "");
 
 } // namespace axiom
 

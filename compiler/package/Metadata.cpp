@@ -68,7 +68,7 @@ Offset<fb::Task> buildTask(FlatBufferBuilder &builder, const MetadataInput &inpu
   std::vector<uint32_t> kernels(task.kernels.begin(), task.kernels.end());
   std::vector<uint64_t> signatures;
   for (uint32_t kernel : kernels)
-    signatures.push_back(input.kernelRows[kernel].signature);
+    signatures.push_back(plan::kernelRow(input.plan.kernels[kernel]).signature);
   auto kernelVector = builder.CreateVector(kernels);
   auto signatureVector = builder.CreateVector(signatures);
   auto bindingVector = builder.CreateVector(bindings);

@@ -14,7 +14,6 @@ struct MetadataInput {
   const ModelConfig &config;
   const TextSource &text;
   const plan::ExecutionPlan &plan;
-  const std::vector<AxmKernelRow> &kernelRows; ///< signatures, in the order of plan.kernels
   const WeightLayout &layout;
   const std::vector<PackedTensor> &tensors;
   const std::vector<SegmentRecord> &segments;

@@ -106,6 +106,27 @@ TEST(ArtifactWriter, SealingAgainGivesTheFileThatOneSealWouldGive) {
   EXPECT_EQ(fileBytes(folder.path / "a.axm"), fileBytes(folder.path / "b.axm"));
 }
 
+TEST(ArtifactWriter, ASegmentThatIsTakenOutLeavesNoTrace) {
+  TemporaryFolder folder;
+  auto weights = pattern(70000, 1), golden = pattern(200, 2), metadata = pattern(90, 3);
+  auto without = ArtifactWriter::create((folder.path / "a.axm").string());
+  auto with = ArtifactWriter::create((folder.path / "b.axm").string());
+  EXPECT_FALSE(with->dropSegment().ok()) << "there is none";
+  for (ArtifactWriter *writer : {&*without, &*with})
+    ASSERT_TRUE(writer->addSegment(SegmentType::Weights, weights).ok());
+  ASSERT_TRUE(with->addSegment(SegmentType::Code, pattern(300000, 4), "cpu:x86-64-v3").ok());
+  ASSERT_TRUE(with->seal(pattern(5000, 9)).ok());
+  ASSERT_TRUE(with->dropSegment().ok());
+  EXPECT_FALSE(with->commit().ok()) << "no longer sealed";
+  EXPECT_EQ(with->segments().size(), 1u);
+  for (ArtifactWriter *writer : {&*without, &*with}) {
+    ASSERT_TRUE(writer->addSegment(SegmentType::Golden, golden).ok());
+    ASSERT_TRUE(writer->seal(metadata).ok());
+    ASSERT_TRUE(writer->commit().ok());
+  }
+  EXPECT_EQ(fileBytes(folder.path / "a.axm"), fileBytes(folder.path / "b.axm"));
+}
+
 TEST(ArtifactWriter, LeavesNothingBehindAndKeepsTheOldFile) {
   TemporaryFolder folder;
   fs::path out = folder.path / "m.axm";
