@@ -14,6 +14,7 @@
 #include <bit>
 #include <cstring>
 #include <exception>
+#include <optional>
 
 static_assert(std::endian::native == std::endian::little, "artifacts are little endian");
 
@@ -47,7 +48,8 @@ struct Artifact::Impl {
   Metadata metadata;
   LoadedProgram program;
   std::string target;
-  Pages image;   ///< read-execute
+  Pages image; ///< read-execute; of CUDA code read-write
+  std::optional<CudaImage> cuda;
   Pages weights; ///< LoadMode::Copy, Huge
   mutable std::atomic<bool> broken{false};
 
@@ -62,6 +64,7 @@ struct Artifact::Impl {
   Status verify() const;
   Result<const SegmentInfo *> chooseImage(const std::string &isa) const;
   Status loadImage(const SegmentInfo &segment);
+  Status loadCudaImage(const ChooseCuda &choose);
   Status loadWeights(const SegmentInfo &segment, const OpenOptions &options);
 };
 
@@ -140,10 +143,12 @@ Result<const SegmentInfo *> Artifact::Impl::chooseImage(const std::string &isa) 
   std::string has;
   const SegmentInfo *best = nullptr;
   const IsaLevel *bestLevel = nullptr, *unproven = nullptr;
+  bool onlyCuda = true;
   for (const SegmentInfo &segment : metadata.segments) {
     if (segment.kind != SegmentKind::Code)
       continue;
     has += (has.empty() ? "" : ", ") + quoted(segment.target);
+    onlyCuda &= isCudaTarget(segment.target);
     if (segment.target.rfind(kTargetPrefix, 0) != 0)
       continue;
     const IsaLevel *level = findIsaLevel(segment.target.substr(std::strlen(kTargetPrefix)));
@@ -165,6 +170,12 @@ Result<const SegmentInfo *> Artifact::Impl::chooseImage(const std::string &isa) 
     if (uint64_t missing = asked->missing())
       return Status(Code::Unsupported, format("this CPU does not have what %s needs: %s",
                                               asked->name, featureNames(missing).c_str()));
+  if (onlyCuda)
+    return Status(
+        Code::Unsupported,
+        format("it has code for CUDA only (%s): give --device=cuda to run it on a GPU, or "
+               "rebuild it for the CPU too (axiomc --print-targets)",
+               has.c_str()));
   if (unproven)
     return Status(Code::Unsupported,
                   format("its code for %s would run here, but no full check has passed on such a "
@@ -207,6 +218,38 @@ Status Artifact::Impl::loadImage(const SegmentInfo &segment) {
   };
   for (const AxmKernelRow &row : rows)
     program.kernels.push_back({row.prologue ? entry(row.prologue) : nullptr, entry(row.body), row});
+  return Status::okStatus();
+}
+
+Status Artifact::Impl::loadCudaImage(const ChooseCuda &choose) {
+  std::vector<const SegmentInfo *> segments;
+  std::vector<std::string> targets;
+  std::string has;
+  for (const SegmentInfo &segment : metadata.segments) {
+    if (segment.kind != SegmentKind::Code)
+      continue;
+    has += (has.empty() ? "" : ", ") + quoted(segment.target);
+    if (isCudaTarget(segment.target)) {
+      segments.push_back(&segment);
+      targets.push_back(segment.target);
+    }
+  }
+  if (targets.empty())
+    return Status(Code::Unsupported,
+                  format("it has no code for CUDA: the file has %s; rebuild it with axiomc "
+                         "--target=cuda:... as well, or run it with --device=cpu",
+                         has.c_str()));
+  AXIOM_ASSIGN_OR_RETURN(size_t index, choose(targets));
+  const SegmentInfo &segment = *segments[index];
+  AXIOM_ASSIGN_OR_RETURN(image, Pages::allocate(segment.size, "the code image"));
+  std::memcpy(image.data(), segmentBytes(segment).data(), segment.size);
+  auto bytes = image.bytes().first(segment.size);
+  AXIOM_RETURN_IF_ERROR(checkDigest(segment, bytes));
+  AXIOM_ASSIGN_OR_RETURN(cuda, readCudaImage(segment.target, bytes));
+  AXIOM_RETURN_IF_ERROR(proveCudaPlan(metadata, *cuda));
+  target = segment.target;
+  for (const AxmKernelRow &row : cuda->rows)
+    program.kernels.push_back({nullptr, nullptr, row});
   return Status::okStatus();
 }
 
@@ -283,6 +326,15 @@ Status Artifact::Impl::load(const OpenOptions &options) {
     program.weightsSize = weightsSegment->size;
     return Status::okStatus();
   }
+  if (options.chooseCuda) {
+    if (!options.isa.empty())
+      return Status(Code::InvalidArgument,
+                    format("the ISA level %s is code for a CPU; leave it out to run on a GPU",
+                           quoted(options.isa).c_str()));
+    program.weights = segmentBytes(*weightsSegment).data();
+    program.weightsSize = weightsSegment->size;
+    return loadCudaImage(options.chooseCuda);
+  }
   AXIOM_ASSIGN_OR_RETURN(const SegmentInfo *segment, chooseImage(options.isa));
   AXIOM_RETURN_IF_ERROR(loadImage(*segment));
   return loadWeights(*weightsSegment, options);
@@ -318,6 +370,12 @@ Status Artifact::Impl::verify() const {
       if (!proof.ok())
         return proof.withContext("code image " + quoted(segment.target));
     }
+    if (segment.kind == SegmentKind::Code && isCudaTarget(segment.target)) {
+      auto read = readCudaImage(segment.target, bytes);
+      Status proof = read.ok() ? proveCudaPlan(metadata, *read) : read.status();
+      if (!proof.ok())
+        return proof.withContext("code image " + quoted(segment.target));
+    }
   }
   return Status::okStatus();
 }
@@ -346,6 +404,7 @@ const Metadata &Artifact::metadata() const { return impl_->metadata; }
 const Sha256Digest &Artifact::digest() const { return impl_->digest; }
 const LoadedProgram &Artifact::program() const { return impl_->program; }
 const std::string &Artifact::target() const { return impl_->target; }
+const CudaImage *Artifact::cuda() const { return impl_->cuda ? &*impl_->cuda : nullptr; }
 std::span<const uint8_t> Artifact::mapping() const { return impl_->file.bytes(); }
 bool Artifact::broken() const { return impl_->broken.load(std::memory_order_relaxed); }
 void Artifact::markBroken() const { impl_->broken.store(true, std::memory_order_relaxed); }
@@ -369,8 +428,14 @@ Result<std::vector<ImageInfo>> Artifact::images() const {
     ImageInfo image;
     image.target = segment.target;
     image.segment = i;
-    if (segment.target.rfind(kTargetPrefix, 0) != 0) {
-      image.note = "not a CPU image";
+    if (isCudaTarget(segment.target)) {
+      AXIOM_ASSIGN_OR_RETURN(CudaImage cuda,
+                             readCudaImage(segment.target, impl_->segmentBytes(segment)));
+      image.rows = std::move(cuda.rows);
+      image.launches = std::move(cuda.kernels);
+      image.note = "chosen by --device=cuda";
+    } else if (segment.target.rfind(kTargetPrefix, 0) != 0) {
+      image.note = "of a kind that this build does not know";
     } else {
       AXIOM_ASSIGN_OR_RETURN(image.rows, readKernelTable(impl_->segmentBytes(segment)));
       const IsaLevel *level = findIsaLevel(segment.target.substr(std::strlen(kTargetPrefix)));

@@ -8,11 +8,13 @@
 #ifndef AXIOM_RUNTIME_ARTIFACT_ARTIFACT_H
 #define AXIOM_RUNTIME_ARTIFACT_ARTIFACT_H
 
+#include "runtime/artifact/CudaImage.h"
 #include "runtime/artifact/Plan.h"
 #include "runtime/artifact/Program.h"
 #include "runtime/base/Status.h"
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -26,6 +28,9 @@ enum class LoadMode {
   Huge  ///< the same, to 2 MiB pages where the system has them: slower to start, faster to read
 };
 
+/// Of the CUDA targets of a file the index of the one to run, or why there is none.
+using ChooseCuda = std::function<Result<size_t>(const std::vector<std::string> &targets)>;
+
 struct OpenOptions {
   std::string isa; ///< ISA level, for example "x86-64-v3"; empty: the best that is proven
   LoadMode load = LoadMode::Map;
@@ -34,6 +39,9 @@ struct OpenOptions {
   bool verifyAll = false; ///< also digest weights, golden and the images that are not used
   bool prefault = true;   ///< Map: bring the weights' pages in now instead of in the first step
   bool code = true;       ///< false: inspect only; no image is chosen, program() has no kernels
+  /// Set: the model is to run on a GPU. No CPU image is chosen, `isa` is refused, and the weights
+  /// stay in the file for the caller to copy: `load` and `prefault` mean nothing.
+  ChooseCuda chooseCuda = {};
 };
 
 /// One code image as the file describes it.
@@ -41,7 +49,8 @@ struct ImageInfo {
   std::string target; ///< "cpu:x86-64-v3"
   size_t segment = 0; ///< index into metadata().segments
   std::vector<AxmKernelRow> rows;
-  std::string note; ///< why it can't be used here; empty: it can
+  std::vector<AxmCudaKernel> launches; ///< CUDA: of each kernel
+  std::string note;                    ///< why it can't be used here, or what for; empty: it can
 };
 
 class Artifact {
@@ -60,8 +69,11 @@ public:
   /// artifact.
   const Sha256Digest &digest() const;
 
-  /// Valid as long as the artifact; its kernels point into the executable image.
+  /// Valid as long as the artifact; its kernels point into the executable image. With chooseCuda
+  /// they have rows only, and cuda() tells how they are launched.
   const LoadedProgram &program() const;
+  /// The chosen CUDA image, in private memory; null without OpenOptions::chooseCuda.
+  const CudaImage *cuda() const;
   /// Target of the chosen image; empty with OpenOptions::code = false.
   const std::string &target() const;
   /// All images of the file with their kernel tables (checked for form).

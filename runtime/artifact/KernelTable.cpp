@@ -50,13 +50,19 @@ bool argRowFits(const AxmArgRow &a) {
   }
 }
 
-Status checkRow(const AxmKernelRow &row, uint64_t codeBegin, uint64_t imageSize) {
+Status checkEntries(const AxmKernelRow &row, uint64_t codeBegin, uint64_t imageSize) {
   bool prologueFits = row.prologue == 0 || (row.prologue >= codeBegin && row.prologue < imageSize);
   if (!prologueFits || row.body < codeBegin || row.body >= imageSize || row.bodyEnd <= row.body ||
       row.bodyEnd > imageSize)
     return bad(format("entries %u, %u and end %u are outside the code, %llu to %llu", row.prologue,
                       row.body, row.bodyEnd, static_cast<ull>(codeBegin),
                       static_cast<ull>(imageSize)));
+  return Status::okStatus();
+}
+
+} // namespace
+
+Status checkKernelRow(const AxmKernelRow &row) {
   if (row.unitKind > AXM_UNITS_PER_SPAN || row.unitCount == 0 || row.unitCount > kMaxUnits)
     return bad(format("%u units of kind %u", row.unitCount, row.unitKind));
   bool spans = row.unitKind == AXM_UNITS_PER_SPAN;
@@ -84,8 +90,6 @@ Status checkRow(const AxmKernelRow &row, uint64_t codeBegin, uint64_t imageSize)
                       static_cast<ull>(kernelSignature(row))));
   return Status::okStatus();
 }
-
-} // namespace
 
 uint64_t kernelSignature(const AxmKernelRow &row) {
   uint64_t hash = 14695981039346656037ull;
@@ -133,7 +137,9 @@ Result<std::vector<AxmKernelRow>> readKernelTable(std::span<const uint8_t> image
   std::vector<AxmKernelRow> rows(header.numKernels);
   std::memcpy(rows.data(), image.data() + sizeof header, tableBytes);
   for (size_t i = 0; i < rows.size(); ++i) {
-    Status status = checkRow(rows[i], sizeof header + tableBytes, image.size());
+    Status status = checkEntries(rows[i], sizeof header + tableBytes, image.size());
+    if (status.ok())
+      status = checkKernelRow(rows[i]);
     if (!status.ok())
       return status.withContext(format("kernel %zu of the code image", i));
   }

@@ -26,7 +26,10 @@ Status validateMetadata(const Metadata &metadata, uint64_t metadataOffset);
 /// FNV-1a 64 over the unit fields and the argument rows of a kernel.
 uint64_t kernelSignature(const AxmKernelRow &row);
 
-/// Checks the header and the kernel table of a code image and copies the rows.
+/// Everything of a kernel's row but its entries.
+Status checkKernelRow(const AxmKernelRow &row);
+
+/// Checks the header and the kernel table of a CPU's code image and copies the rows.
 Result<std::vector<AxmKernelRow>> readKernelTable(std::span<const uint8_t> image);
 
 /// Proves every binding of the plan against the kernel table: after this, no kernel that keeps to

@@ -23,6 +23,14 @@ int main(int argc, char **argv) {
   std::filesystem::create_directories(folder);
   TestArtifact artifact = makeTestArtifact();
   write(folder + "file", artifact.bytes());
+  TestArtifact cuda = artifact;
+  addCudaImage(cuda, "cuda:sm_90a");
+  addCudaImage(cuda, "cuda:compute_80", std::string("ptx\0", 4));
+  cuda.seal();
+  write(folder + "cuda", cuda.bytes());
+  std::vector<uint8_t> image = cuda.blobs.back();
+  image.insert(image.begin(), 'C');
+  write(folder + "image", image);
   std::vector<uint8_t> metadata = serialize(artifact.metadata);
   metadata.insert(metadata.begin(), 'M');
   write(folder + "metadata", metadata);

@@ -122,7 +122,13 @@ private:
     std::map<std::string, std::string> out;
     for (const ImageInfo &image : images) {
       auto bytes = artifact.segmentBytes(image.segment);
-      for (size_t i = 0; i < image.rows.size(); ++i) {
+      // The kernels of a module can't be told apart here: how they are launched can.
+      for (size_t i = 0; i < image.launches.size(); ++i)
+        out[image.target + format(" %03zu", i)] =
+            "launches " +
+            shortHex(Sha256::of(
+                {reinterpret_cast<const uint8_t *>(&image.launches[i]), sizeof(AxmCudaKernel)}));
+      for (size_t i = 0; i < image.rows.size() && image.launches.empty(); ++i) {
         const AxmKernelRow &row = image.rows[i];
         // The prologue lies before the body, and images() has checked both against the image.
         uint32_t begin = row.prologue ? std::min(row.prologue, row.body) : row.body;

@@ -40,8 +40,8 @@ std::vector<std::string> kernelUses(const Plan &plan, size_t numKernels) {
   return uses;
 }
 
-/// The artifact's program with the kernels of its first CPU image: their scratch counts, and they
-/// need not be able to run here.
+/// The artifact's program with the kernels of its first image with rows, which all images share:
+/// their scratch counts, and they need not be able to run here.
 LoadedProgram describedProgram(const Artifact &artifact, const std::vector<ImageInfo> &images) {
   LoadedProgram program = artifact.program();
   for (const ImageInfo &image : images) {
@@ -122,9 +122,10 @@ Result<Facts> gather(std::shared_ptr<const Artifact> artifact, const MemoryQuest
     std::vector<KernelFact> kernels;
     for (size_t i = 0; i < image.rows.size(); ++i) {
       const AxmKernelRow &row = image.rows[i];
-      kernels.push_back({i, uses[i], row.bodyEnd - row.body, row});
+      kernels.push_back({i, uses[i], row.bodyEnd - row.body, row,
+                         image.launches.empty() ? AxmCudaKernel{} : image.launches[i]});
     }
-    if (facts.codeBytes == 0 && !image.rows.empty())
+    if (facts.codeBytes == 0 && !image.rows.empty() && image.launches.empty())
       facts.codeBytes = facts.artifact->metadata().segments[image.segment].size -
                         sizeof(AxmImageHeader) - image.rows.size() * sizeof(AxmKernelRow);
     facts.kernels.push_back(std::move(kernels));

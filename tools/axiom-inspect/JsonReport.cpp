@@ -45,11 +45,27 @@ Json tensorsJson(const Metadata &m) {
   return list;
 }
 
+Json launchesJson(const AxmCudaKernel &kernel) {
+  Json list = Json::array();
+  const std::pair<const char *, const AxmCudaStage *> stages[] = {
+      {"prologue", &kernel.prologue}, {"few", &kernel.few}, {"many", &kernel.many}};
+  for (const auto &[name, stage] : stages)
+    if (stage->symbol[0] != '\0')
+      list.push_back({{"stage", name},
+                      {"symbol", stage->symbol},
+                      {"threads", stage->threads},
+                      {"shared_bytes", stage->sharedBytes},
+                      {"units", stage->units},
+                      {"units_per_block", stage->unitsPerBlock},
+                      {"tokens_per_tile", stage->tokensPerTile}});
+  return list;
+}
+
 Json imagesJson(const Facts &facts) {
   Json list = Json::array();
   for (size_t i = 0; i < facts.images.size(); ++i) {
     Json kernels = Json::array();
-    for (const KernelFact &k : facts.kernels[i])
+    for (const KernelFact &k : facts.kernels[i]) {
       kernels.push_back({{"index", k.index},
                          {"bytes", k.bytes},
                          {"uses", k.uses},
@@ -61,6 +77,11 @@ Json imagesJson(const Facts &facts) {
                          {"arguments", k.row.numArgs},
                          {"scratch_bytes", k.row.scratchFixed},
                          {"scratch_bytes_per_token", k.row.scratchPerToken}});
+      if (!facts.images[i].launches.empty()) {
+        kernels.back()["launches"] = launchesJson(k.launches);
+        kernels.back()["device_scratch_bytes_per_token"] = k.launches.scratchPerToken;
+      }
+    }
     list.push_back({{"target", facts.images[i].target},
                     {"note", facts.images[i].note},
                     {"kernels", std::move(kernels)}});

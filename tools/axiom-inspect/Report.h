@@ -34,8 +34,9 @@ struct MemoryAnswer {
 struct KernelFact {
   size_t index;
   std::string uses; ///< tasks and token counts, for example "qkv (1)"
-  uint64_t bytes;   ///< of code
+  uint64_t bytes;   ///< of code; 0 for CUDA, where the module has it
   AxmKernelRow row;
+  AxmCudaKernel launches; ///< of CUDA code
 };
 
 /// What one step of some shape takes.
@@ -49,7 +50,7 @@ struct Facts {
   std::shared_ptr<const Artifact> artifact;
   std::vector<ImageInfo> images;
   std::vector<std::vector<KernelFact>> kernels; ///< per image
-  uint64_t codeBytes = 0;        ///< of the machine code of the first image, without its table
+  uint64_t codeBytes = 0;        ///< of the machine code of the first CPU image, without its table
   uint32_t barriersPerLayer = 0; ///< most of any layer
   MemoryAnswer memory;
   std::vector<RooflineFact> roofline; ///< empty: no code image tells

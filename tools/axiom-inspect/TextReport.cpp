@@ -53,8 +53,25 @@ void tensors(const Facts &facts, std::string &out) {
                   static_cast<double>(t.maxError), quoted(t.name).c_str());
 }
 
+void cudaKernels(const std::vector<KernelFact> &kernels, const std::string &target,
+                 std::string &out) {
+  out += format("launches of %s: threads, shared bytes, units (a block) x tile of tokens, symbol, "
+                "tasks (tokens)\n",
+                quoted(target).c_str());
+  for (const KernelFact &k : kernels)
+    for (const AxmCudaStage *stage : {&k.launches.prologue, &k.launches.few, &k.launches.many})
+      if (stage->symbol[0] != '\0')
+        out += format("  %3zu %5u %7u  %7u (%u) x %-3u %s  %s\n", k.index, stage->threads,
+                      stage->sharedBytes, stage->units, stage->unitsPerBlock, stage->tokensPerTile,
+                      stage->symbol, k.uses.empty() ? "-" : k.uses.c_str());
+}
+
 void kernels(const Facts &facts, std::string &out) {
   for (size_t i = 0; i < facts.images.size(); ++i) {
+    if (!facts.images[i].launches.empty()) {
+      cudaKernels(facts.kernels[i], facts.images[i].target, out);
+      continue;
+    }
     out += format("kernels of %s: bytes, units, arguments, scratch (+ a token), tasks (tokens)\n",
                   quoted(facts.images[i].target).c_str());
     for (const KernelFact &k : facts.kernels[i])

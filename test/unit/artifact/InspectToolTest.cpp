@@ -88,6 +88,28 @@ TEST(InspectTool, Roofline) {
   }
 }
 
+TEST(InspectTool, CudaImages) {
+  TestArtifact a = makeTestArtifact();
+  addCudaImage(a, "cuda:sm_90a");
+  a.seal();
+  std::string path = writeTemporary(a.bytes(), "inspect-cuda.axm");
+  Outcome text = inspect(path + " --summary --kernels --verify");
+  EXPECT_EQ(text.exit, 0) << text.out;
+  for (const char *part :
+       {"'cuda:sm_90a', 18 kernels", "--device=cuda", "launches of 'cuda:sm_90a'",
+        "qkv0_rows  qkv (1)", "5 (3) x 32  attention2_many  attention (9+)"})
+    expectHas(text, part);
+  Outcome run = inspect(path + " --json");
+  ASSERT_EQ(run.exit, 0) << run.out;
+  auto json = nlohmann::json::parse(run.out);
+  EXPECT_EQ(json["code_bytes"], 3 * NumTestKernels * 16);
+  auto kernel = json["images"][1]["kernels"][3 * Qkv];
+  EXPECT_EQ(kernel["launches"].size(), 3u);
+  EXPECT_EQ(kernel["launches"][0]["symbol"], "qkv0_rows");
+  EXPECT_EQ(kernel["device_scratch_bytes_per_token"], 156);
+  EXPECT_FALSE(json["images"][0]["kernels"][0].contains("launches"));
+}
+
 TEST(InspectTool, ExitCodes) {
   std::string path = goodPath();
   EXPECT_EQ(inspect(path + " --verify").exit, 0);

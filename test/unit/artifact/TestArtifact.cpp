@@ -400,6 +400,65 @@ TestArtifact makeTestArtifact() {
   return a;
 }
 
+std::vector<AxmCudaKernel> testCudaKernels() {
+  std::vector<AxmCudaKernel> kernels;
+  const char *names[NumTestKernels] = {"embed", "angles", "qkv", "attention", "output", "head"};
+  auto stage = [](const std::string &symbol, uint32_t units, uint32_t unitsPerBlock,
+                  uint32_t tokensPerTile) {
+    AxmCudaStage s{};
+    std::snprintf(s.symbol, sizeof s.symbol, "%s", symbol.c_str());
+    s.threads = 64;
+    s.sharedBytes = 256 * tokensPerTile;
+    s.units = units;
+    s.unitsPerBlock = unitsPerBlock;
+    s.tokensPerTile = tokensPerTile;
+    return s;
+  };
+  for (uint32_t k = 0; k < 3 * NumTestKernels; ++k) {
+    std::string name = std::string(names[k / 3]) + std::to_string(k % 3);
+    AxmCudaKernel kernel{};
+    if (k / 3 == Qkv || k / 3 == Head) {
+      kernel.prologue = stage(name + "_rows", 1, 4, 1);
+      kernel.scratchPerToken = 100 + 28 * (k / 3);
+    }
+    kernel.few = stage(name + "_few", 5, 2, 8);
+    kernel.many = stage(name + "_many", 5, 3, 32);
+    kernels.push_back(kernel);
+  }
+  return kernels;
+}
+
+std::vector<uint8_t> makeCudaImage(std::vector<AxmKernelRow> rows,
+                                   const std::vector<AxmCudaKernel> &kernels,
+                                   const std::string &module) {
+  for (AxmKernelRow &row : rows)
+    row.prologue = row.body = row.bodyEnd = 0;
+  size_t rowBytes = rows.size() * sizeof(AxmKernelRow);
+  size_t kernelBytes = kernels.size() * sizeof(AxmCudaKernel);
+  AxmCudaImageHeader header{};
+  header.magic = AXM_CUDA_IMAGE_MAGIC;
+  header.abiVersion = AXM_CUDA_ABI_VERSION;
+  header.numKernels = static_cast<uint32_t>(rows.size());
+  header.rowBytes = sizeof(AxmKernelRow);
+  header.kernelBytes = sizeof(AxmCudaKernel);
+  header.moduleOffset = alignUp(sizeof header + rowBytes + kernelBytes, 64);
+  header.moduleSize = module.size();
+  std::vector<uint8_t> image(header.moduleOffset + module.size());
+  std::memcpy(image.data(), &header, sizeof header);
+  std::memcpy(image.data() + sizeof header, rows.data(), rowBytes);
+  std::memcpy(image.data() + sizeof header + rowBytes, kernels.data(), kernelBytes);
+  std::memcpy(image.data() + header.moduleOffset, module.data(), module.size());
+  return image;
+}
+
+void addCudaImage(TestArtifact &a, const std::string &target, const std::string &module) {
+  a.blobs.push_back(makeCudaImage(testKernelRows(a.metadata), testCudaKernels(), module));
+  SegmentInfo segment;
+  segment.kind = SegmentKind::Code;
+  segment.target = target;
+  a.metadata.segments.push_back(segment);
+}
+
 LoadedProgram makeTestProgram() {
   TestArtifact a = makeTestArtifact();
   LoadedProgram program;

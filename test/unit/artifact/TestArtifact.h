@@ -4,6 +4,7 @@
 #ifndef AXIOM_TEST_UNIT_ARTIFACT_TESTARTIFACT_H
 #define AXIOM_TEST_UNIT_ARTIFACT_TESTARTIFACT_H
 
+#include "runtime/abi/cuda_abi.h"
 #include "runtime/artifact/Plan.h"
 #include "runtime/artifact/Program.h"
 
@@ -37,6 +38,16 @@ std::vector<AxmKernelRow> testKernelRows(const Metadata &metadata);
 /// Header, table and code of an image; entries of `rows` are set.
 std::vector<uint8_t> makeImage(std::vector<AxmKernelRow> &rows);
 TestArtifact makeTestArtifact();
+
+/// How the kernels of the test model are launched on a GPU; Qkv and Head have a prologue.
+std::vector<AxmCudaKernel> testCudaKernels();
+/// A CUDA image: header, tables and a module of these bytes. Entries of the rows become 0.
+std::vector<uint8_t> makeCudaImage(std::vector<AxmKernelRow> rows,
+                                   const std::vector<AxmCudaKernel> &kernels,
+                                   const std::string &module);
+/// Adds a CUDA image of the test model as a segment; seal() is left to the caller.
+void addCudaImage(TestArtifact &artifact, const std::string &target,
+                  const std::string &module = "module");
 
 /// The same model for an executor; bodies and prologues are null and `weights` is the caller's.
 LoadedProgram makeTestProgram();
