@@ -23,6 +23,7 @@ AxmCudaStage packStage(const CudaStage &stage) {
   packed.units = stage.units;
   packed.unitsPerBlock = stage.unitsPerBlock;
   packed.tokensPerTile = stage.tokensPerTile;
+  packed.mostTokens = stage.mostTokens;
   return packed;
 }
 
@@ -51,13 +52,19 @@ Result<std::string> compileCudaModule(const std::string &source, const std::stri
 }
 
 Status checkSymbols(const CudaSource &source) {
-  for (const CudaKernel &kernel : source.kernels)
-    for (const CudaStage *stage : {&kernel.prologue, &kernel.few, &kernel.many})
-      if (stage->symbol.size() >= AXM_CUDA_SYMBOL)
+  for (const CudaKernel &kernel : source.kernels) {
+    std::vector<CudaStage> stages = kernel.bodies;
+    stages.push_back(kernel.prologue);
+    for (const CudaStage &stage : stages)
+      if (stage.symbol.size() >= AXM_CUDA_SYMBOL)
         return Status(Code::Internal,
                       format("the kernel symbol '%s' has %zu bytes and a CUDA image takes %u at "
                              "most; the plan must give its kernel a shorter name",
-                             stage->symbol.c_str(), stage->symbol.size(), AXM_CUDA_SYMBOL - 1));
+                             stage.symbol.c_str(), stage.symbol.size(), AXM_CUDA_SYMBOL - 1));
+    if (kernel.bodies.empty() || kernel.bodies.size() > AXM_CUDA_BODIES)
+      return Status(Code::Internal, format("a kernel has %zu bodies; 1 to %u are possible",
+                                           kernel.bodies.size(), AXM_CUDA_BODIES));
+  }
   return Status();
 }
 
@@ -91,8 +98,9 @@ Result<std::vector<uint8_t>> packCudaImage(const std::vector<plan::KernelSpec> &
     AxmCudaKernel packed;
     std::memset(&packed, 0, sizeof packed);
     packed.prologue = packStage(kernel.prologue);
-    packed.few = packStage(kernel.few);
-    packed.many = packStage(kernel.many);
+    for (size_t i = 0; i < kernel.bodies.size(); ++i)
+      packed.bodies[i] = packStage(kernel.bodies[i]);
+    packed.scratchFixed = kernel.scratchFixed;
     packed.scratchPerToken = kernel.scratchPerToken;
     append(bytes, packed);
   }

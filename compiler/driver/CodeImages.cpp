@@ -3,6 +3,7 @@
 #include "codegen/cuda/CudaImage.h"
 #include "compiler/calibrate/Workers.h"
 #include "compiler/driver/Targets.h"
+#include "runtime/artifact/CudaImage.h"
 
 #include <algorithm>
 #include <chrono>

@@ -14,7 +14,6 @@ static bool isOf(const std::string &kind, const std::string &target) {
   return target.rfind(kind + ":", 0) == 0;
 }
 bool isCpuTarget(const std::string &target) { return isOf(kCpu, target); }
-bool isCudaTarget(const std::string &target) { return isOf(kCuda, target); }
 std::string machineOf(const std::string &target) { return target.substr(target.find(':') + 1); }
 
 std::vector<std::string> knownTargets() {

@@ -22,7 +22,6 @@ inline constexpr const char *kHostTwin = "cuda:host";
 Result<std::vector<std::string>> resolveTargets(const std::vector<std::string> &asked);
 
 bool isCpuTarget(const std::string &target);
-bool isCudaTarget(const std::string &target);
 /// "x86-64-v3" of "cpu:x86-64-v3", "sm_90a" of "cuda:sm_90a".
 std::string machineOf(const std::string &target);
 

@@ -16,7 +16,7 @@ using ull = unsigned long long;
 constexpr uint64_t kModuleAlign = 64;
 constexpr uint32_t kMaxKernels = 65536;
 constexpr uint32_t kWarp = 32, kMaxThreads = 1024;
-constexpr uint32_t kMaxShared = 227 * 1024; ///< the most that a block has on any GPU we know
+constexpr uint32_t kMaxShared = AXM_CUDA_SHARED;
 /// So that the blocks of 65536 tokens stay below 2^31, the most of a grid.
 constexpr uint32_t kMaxUnits = 1u << 24;
 constexpr uint64_t kMaxBlocks = (uint64_t(1) << 31) - 1;
@@ -55,25 +55,38 @@ Status checkStage(const AxmCudaStage &s) {
       cudaBlocks(s, kMostTokens) > kMaxBlocks)
     return bad(format("%u units, %u a block, tiles of %u tokens", s.units, s.unitsPerBlock,
                       s.tokensPerTile));
-  if (s.reserved != 0)
-    return bad("its reserved field is not 0");
   return Status::okStatus();
 }
 
-Status checkKernel(const AxmCudaKernel &kernel) {
-  const std::pair<const char *, const AxmCudaStage *> stages[] = {
-      {"prologue", &kernel.prologue}, {"few", &kernel.few}, {"many", &kernel.many}};
-  for (const auto &[name, stage] : stages) {
-    Status status = checkStage(*stage);
+Status checkBodies(const AxmCudaKernel &kernel) {
+  uint32_t most = 0;
+  for (size_t i = 0; i < AXM_CUDA_BODIES; ++i) {
+    const AxmCudaStage &body = kernel.bodies[i];
+    Status status = checkStage(body);
     if (!status.ok())
-      return status.withContext(name);
+      return status.withContext(format("body %zu", i));
+    // The last one takes what the others leave.
+    bool ended = most == UINT32_MAX || (i == 0 && isEmpty(body));
+    if (!ended && isEmpty(body))
+      return bad(format("no body is for more than %u tokens", most));
+    if (ended != isEmpty(body) || (!ended && body.mostTokens <= most))
+      return bad(format("body %zu is for up to %u tokens, the one before it for up to %u", i,
+                        body.mostTokens, most));
+    most = ended ? UINT32_MAX : body.mostTokens;
   }
-  if (isEmpty(kernel.few) != isEmpty(kernel.many))
-    return bad("it has a body for few or for many tokens only");
-  if (isEmpty(kernel.prologue) && kernel.scratchPerToken != 0)
-    return bad("it has scratch, but no prologue that writes it");
-  if (kernel.scratchPerToken > kMaxScratch)
-    return bad("scratch of more than 2^40 bytes a token");
+  return most == UINT32_MAX ? Status::okStatus()
+                            : bad(format("no body is for more than %u tokens", most));
+}
+
+Status checkKernel(const AxmCudaKernel &kernel) {
+  Status status = checkStage(kernel.prologue);
+  if (status.ok() && !isEmpty(kernel.prologue) && kernel.prologue.mostTokens != UINT32_MAX)
+    status = bad("it is not for any number of tokens");
+  if (!status.ok())
+    return status.withContext("prologue");
+  AXIOM_RETURN_IF_ERROR(checkBodies(kernel));
+  if (kernel.scratchFixed > kMaxScratch || kernel.scratchPerToken > kMaxScratch)
+    return bad("scratch of more than 2^40 bytes, or so much a token");
   return Status::okStatus();
 }
 
@@ -145,12 +158,22 @@ Result<CudaImage> readCudaImage(const std::string &target, std::span<const uint8
   return out;
 }
 
+std::vector<const AxmCudaStage *> cudaStages(const AxmCudaKernel &kernel) {
+  std::vector<const AxmCudaStage *> stages;
+  if (!isEmpty(kernel.prologue))
+    stages.push_back(&kernel.prologue);
+  for (const AxmCudaStage &body : kernel.bodies)
+    if (!isEmpty(body))
+      stages.push_back(&body);
+  return stages;
+}
+
 Status proveCudaPlan(const Metadata &metadata, const CudaImage &image) {
   AXIOM_RETURN_IF_ERROR(provePlan(metadata, image.rows));
   for (const RepeatInfo &repeat : metadata.plan.repeats)
     for (const PhaseInfo &phase : repeat.phases)
       for (const TaskInfo &task : phase.tasks)
-        if (isEmpty(image.kernels[task.kernels[2]].few))
+        if (isEmpty(image.kernels[task.kernels[2]].bodies[0]))
           return bad(format("task %s: kernel %u has no launch", quoted(task.name).c_str(),
                             task.kernels[2]));
   return Status::okStatus();

@@ -33,6 +33,9 @@ Result<CudaImage> readCudaImage(const std::string &target, std::span<const uint8
 /// last variant, which is the one that runs on a GPU.
 Status proveCudaPlan(const Metadata &metadata, const CudaImage &image);
 
+/// The launches that there are: the prologue, then the bodies.
+std::vector<const AxmCudaStage *> cudaStages(const AxmCudaKernel &kernel);
+
 /// Blocks of a stage's grid for so many tokens.
 inline uint64_t cudaBlocks(const AxmCudaStage &stage, uint32_t tokens) {
   uint64_t tiles = (uint64_t(tokens) + stage.tokensPerTile - 1) / stage.tokensPerTile;

@@ -47,17 +47,19 @@ Json tensorsJson(const Metadata &m) {
 
 Json launchesJson(const AxmCudaKernel &kernel) {
   Json list = Json::array();
-  const std::pair<const char *, const AxmCudaStage *> stages[] = {
-      {"prologue", &kernel.prologue}, {"few", &kernel.few}, {"many", &kernel.many}};
-  for (const auto &[name, stage] : stages)
-    if (stage->symbol[0] != '\0')
-      list.push_back({{"stage", name},
-                      {"symbol", stage->symbol},
-                      {"threads", stage->threads},
-                      {"shared_bytes", stage->sharedBytes},
-                      {"units", stage->units},
-                      {"units_per_block", stage->unitsPerBlock},
-                      {"tokens_per_tile", stage->tokensPerTile}});
+  for (const AxmCudaStage *stage : cudaStages(kernel)) {
+    Json most = nullptr; // any number of tokens
+    if (stage->mostTokens != UINT32_MAX)
+      most = stage->mostTokens;
+    list.push_back({{"stage", stage == &kernel.prologue ? "prologue" : "body"},
+                    {"symbol", stage->symbol},
+                    {"most_tokens", most},
+                    {"threads", stage->threads},
+                    {"shared_bytes", stage->sharedBytes},
+                    {"units", stage->units},
+                    {"units_per_block", stage->unitsPerBlock},
+                    {"tokens_per_tile", stage->tokensPerTile}});
+  }
   return list;
 }
 

@@ -59,11 +59,10 @@ void cudaKernels(const std::vector<KernelFact> &kernels, const std::string &targ
                 "tasks (tokens)\n",
                 quoted(target).c_str());
   for (const KernelFact &k : kernels)
-    for (const AxmCudaStage *stage : {&k.launches.prologue, &k.launches.few, &k.launches.many})
-      if (stage->symbol[0] != '\0')
-        out += format("  %3zu %5u %7u  %7u (%u) x %-3u %s  %s\n", k.index, stage->threads,
-                      stage->sharedBytes, stage->units, stage->unitsPerBlock, stage->tokensPerTile,
-                      stage->symbol, k.uses.empty() ? "-" : k.uses.c_str());
+    for (const AxmCudaStage *stage : cudaStages(k.launches))
+      out += format("  %3zu %5u %7u  %7u (%u) x %-3u %s  %s\n", k.index, stage->threads,
+                    stage->sharedBytes, stage->units, stage->unitsPerBlock, stage->tokensPerTile,
+                    stage->symbol, k.uses.empty() ? "-" : k.uses.c_str());
 }
 
 void kernels(const Facts &facts, std::string &out) {

@@ -39,7 +39,7 @@ std::string wrongStage(const AxmCudaStage &s) {
     return "symbol";
   if (s.threads % 32 != 0 || s.threads < 32 || s.threads > 1024 || s.sharedBytes > 232448)
     return "block";
-  if (s.units == 0 || s.unitsPerBlock == 0 || s.tokensPerTile == 0 || s.reserved != 0)
+  if (s.units == 0 || s.unitsPerBlock == 0 || s.tokensPerTile == 0 || s.mostTokens == 0)
     return "units";
   for (uint32_t tokens : {1u, 65536u})
     if (cudaBlocks(s, tokens) == 0 || cudaBlocks(s, tokens) > 0x7fffffff)
@@ -62,12 +62,12 @@ std::string judgeCuda(const std::string &path, size_t &accepted) {
   if (image.module.empty() || image.module.back() != 0)
     return "PTX without an end";
   for (const AxmCudaKernel &kernel : image.kernels) {
-    for (const AxmCudaStage *stage : {&kernel.prologue, &kernel.few, &kernel.many})
+    for (const AxmCudaStage *stage : cudaStages(kernel))
       if (std::string wrong = wrongStage(*stage); !wrong.empty())
         return wrong;
-    if (kernel.few.units == 0 || kernel.many.units == 0)
+    if (kernel.bodies[0].units == 0)
       return "no body";
-    if (kernel.scratchPerToken > uint64_t(1) << 40)
+    if (kernel.scratchFixed > uint64_t(1) << 40 || kernel.scratchPerToken > uint64_t(1) << 40)
       return "scratch";
   }
   return "";

@@ -56,33 +56,39 @@ TEST(CudaImage, BlocksOfAGrid) {
 TEST(CudaImage, MalformedKernelsAreRejected) {
   using Change = std::function<void(AxmCudaKernel &)>;
   const std::pair<const char *, Change> changes[] = {
-      {"identifier", [](AxmCudaKernel &k) { k.few.symbol[0] = '1'; }},
-      {"identifier", [](AxmCudaKernel &k) { k.few.symbol[2] = '-'; }},
-      {"identifier", [](AxmCudaKernel &k) { k.few.symbol[2] = '\x80'; }},
-      {"identifier", [](AxmCudaKernel &k) { k.few.symbol[0] = 0; }},
-      {"identifier", [](AxmCudaKernel &k) { k.few.symbol[63] = 'x'; }},
-      {"identifier", [](AxmCudaKernel &k) { std::memset(k.many.symbol, 'x', 64); }},
+      {"identifier", [](AxmCudaKernel &k) { k.bodies[0].symbol[0] = '1'; }},
+      {"identifier", [](AxmCudaKernel &k) { k.bodies[0].symbol[2] = '-'; }},
+      {"identifier", [](AxmCudaKernel &k) { k.bodies[0].symbol[2] = '\x80'; }},
+      {"identifier", [](AxmCudaKernel &k) { k.bodies[0].symbol[0] = 0; }},
+      {"identifier", [](AxmCudaKernel &k) { k.bodies[0].symbol[63] = 'x'; }},
+      {"identifier", [](AxmCudaKernel &k) { std::memset(k.bodies[1].symbol, 'x', 64); }},
       {"identifier", [](AxmCudaKernel &k) { k.prologue.threads = 32; }},
-      {"0 threads", [](AxmCudaKernel &k) { k.few.threads = 0; }},
-      {"33 threads", [](AxmCudaKernel &k) { k.few.threads = 33; }},
-      {"1056 threads", [](AxmCudaKernel &k) { k.many.threads = 1056; }},
-      {"shared memory", [](AxmCudaKernel &k) { k.many.sharedBytes = 227 * 1024 + 1; }},
-      {"0 units", [](AxmCudaKernel &k) { k.few.units = 0; }},
-      {"units", [](AxmCudaKernel &k) { k.few.units = (1u << 24) + 1; }},
+      {"0 threads", [](AxmCudaKernel &k) { k.bodies[0].threads = 0; }},
+      {"33 threads", [](AxmCudaKernel &k) { k.bodies[0].threads = 33; }},
+      {"1056 threads", [](AxmCudaKernel &k) { k.bodies[1].threads = 1056; }},
+      {"shared memory", [](AxmCudaKernel &k) { k.bodies[1].sharedBytes = AXM_CUDA_SHARED + 1; }},
+      {"0 units", [](AxmCudaKernel &k) { k.bodies[0].units = 0; }},
+      {"units", [](AxmCudaKernel &k) { k.bodies[0].units = (1u << 24) + 1; }},
       {"16777216 units",
        [](AxmCudaKernel &k) {
-         k.few.units = 1u << 24;
-         k.few.unitsPerBlock = k.few.tokensPerTile = 1;
+         k.bodies[0].units = 1u << 24;
+         k.bodies[0].unitsPerBlock = k.bodies[0].tokensPerTile = 1;
        }},
-      {"0 a block", [](AxmCudaKernel &k) { k.few.unitsPerBlock = 0; }},
-      {"tiles of 0", [](AxmCudaKernel &k) { k.few.tokensPerTile = 0; }},
-      {"reserved", [](AxmCudaKernel &k) { k.many.reserved = 1; }},
-      {"few or for many", [](AxmCudaKernel &k) { k.many = {}; }},
-      {"few or for many", [](AxmCudaKernel &k) { k.few = {}; }},
-      {"no prologue", [](AxmCudaKernel &k) { k.scratchPerToken = 4; }},
+      {"0 a block", [](AxmCudaKernel &k) { k.bodies[0].unitsPerBlock = 0; }},
+      {"tiles of 0", [](AxmCudaKernel &k) { k.bodies[0].tokensPerTile = 0; }},
+      {"no body is for more than 8 tokens", [](AxmCudaKernel &k) { k.bodies[1] = {}; }},
+      {"body 1 is for", [](AxmCudaKernel &k) { k.bodies[0] = {}; }},
+      {"up to 8 tokens, the one before", [](AxmCudaKernel &k) { k.bodies[1].mostTokens = 8; }},
+      {"body 2 is for", [](AxmCudaKernel &k) { k.bodies[2] = k.bodies[1]; }},
+      {"any number",
+       [](AxmCudaKernel &k) {
+         k.prologue = k.bodies[0];
+         k.prologue.mostTokens = 8;
+       }},
+      {"2^40", [](AxmCudaKernel &k) { k.scratchFixed = (uint64_t(1) << 40) + 1; }},
       {"2^40",
        [](AxmCudaKernel &k) {
-         k.prologue = k.few;
+         k.prologue = k.bodies[1];
          k.scratchPerToken = (uint64_t(1) << 40) + 1;
        }},
   };

@@ -404,7 +404,7 @@ std::vector<AxmCudaKernel> testCudaKernels() {
   std::vector<AxmCudaKernel> kernels;
   const char *names[NumTestKernels] = {"embed", "angles", "qkv", "attention", "output", "head"};
   auto stage = [](const std::string &symbol, uint32_t units, uint32_t unitsPerBlock,
-                  uint32_t tokensPerTile) {
+                  uint32_t tokensPerTile, uint32_t mostTokens) {
     AxmCudaStage s{};
     std::snprintf(s.symbol, sizeof s.symbol, "%s", symbol.c_str());
     s.threads = 64;
@@ -412,17 +412,18 @@ std::vector<AxmCudaKernel> testCudaKernels() {
     s.units = units;
     s.unitsPerBlock = unitsPerBlock;
     s.tokensPerTile = tokensPerTile;
+    s.mostTokens = mostTokens;
     return s;
   };
   for (uint32_t k = 0; k < 3 * NumTestKernels; ++k) {
     std::string name = std::string(names[k / 3]) + std::to_string(k % 3);
     AxmCudaKernel kernel{};
     if (k / 3 == Qkv || k / 3 == Head) {
-      kernel.prologue = stage(name + "_rows", 1, 4, 1);
+      kernel.prologue = stage(name + "_rows", 1, 4, 1, UINT32_MAX);
       kernel.scratchPerToken = 100 + 28 * (k / 3);
     }
-    kernel.few = stage(name + "_few", 5, 2, 8);
-    kernel.many = stage(name + "_many", 5, 3, 32);
+    kernel.bodies[0] = stage(name + "_few", 5, 2, 8, 8);
+    kernel.bodies[1] = stage(name + "_many", 5, 3, 32, UINT32_MAX);
     kernels.push_back(kernel);
   }
   return kernels;

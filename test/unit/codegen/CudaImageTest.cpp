@@ -36,7 +36,7 @@ void expectStage(const AxmCudaStage &packed, const CudaStage &stage) {
   EXPECT_EQ(packed.units, there ? stage.units : 0);
   EXPECT_EQ(packed.unitsPerBlock, there ? stage.unitsPerBlock : 0);
   EXPECT_EQ(packed.tokensPerTile, there ? stage.tokensPerTile : 0);
-  EXPECT_EQ(packed.reserved, 0u);
+  EXPECT_EQ(packed.mostTokens, there ? stage.mostTokens : 0);
 }
 
 TEST(CudaImage, HoldsRowsKernelsAndModuleAsTheHeaderSays) {
@@ -68,8 +68,10 @@ TEST(CudaImage, HoldsRowsKernelsAndModuleAsTheHeaderSays) {
     EXPECT_EQ(row.body, 0u);
     auto kernel = read<AxmCudaKernel>(*image, kernels + i * sizeof(AxmCudaKernel));
     expectStage(kernel.prologue, source.kernels[i].prologue);
-    expectStage(kernel.few, source.kernels[i].few);
-    expectStage(kernel.many, source.kernels[i].many);
+    const std::vector<CudaStage> &bodies = source.kernels[i].bodies;
+    for (size_t n = 0; n < AXM_CUDA_BODIES; ++n)
+      expectStage(kernel.bodies[n], n < bodies.size() ? bodies[n] : CudaStage());
+    EXPECT_EQ(kernel.scratchFixed, source.kernels[i].scratchFixed);
     EXPECT_EQ(kernel.scratchPerToken, source.kernels[i].scratchPerToken);
   }
   for (size_t i = end; i < header.moduleOffset; ++i)
