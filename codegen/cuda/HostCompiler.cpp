@@ -85,7 +85,9 @@ std::string kernelRows(const std::string &source) {
     threads.resize(threads.find(','));
     size_t begin = line.find(") ") + 2;
     std::string name = line.substr(begin, line.find('(', begin) - begin);
-    rows += "    axiom::twin::Kernel<" + name + ">::row(\"" + name + "\", " + threads + "),\n";
+    // A template of codegen/cuda/kernels may have the same name.
+    rows += "    axiom::twin::Kernel<static_cast<void (*)(Launch)>(" + name + ")>::row(\"" + name +
+            "\", " + threads + "),\n";
   }
   return rows;
 }
