@@ -51,19 +51,28 @@ Result<std::string> compileCudaModule(const std::string &source, const std::stri
              : compileCuda(kSourceName, source, arch);
 }
 
-Status checkSymbols(const CudaSource &source) {
+static Status checkStage(const CudaStage &stage) {
+  if (stage.symbol.size() >= AXM_CUDA_SYMBOL)
+    return Status(Code::Internal,
+                  format("the kernel symbol '%s' has %zu bytes and a CUDA image takes %u at most; "
+                         "the plan must give its kernel a shorter name",
+                         stage.symbol.c_str(), stage.symbol.size(), AXM_CUDA_SYMBOL - 1));
+  if (stage.sharedBytes > AXM_CUDA_SHARED)
+    return Status(Code::Unsupported,
+                  format("the kernel %s needs %u bytes of shared memory in a "
+                         "block and the architectures lend %u",
+                         stage.symbol.c_str(), stage.sharedBytes, AXM_CUDA_SHARED));
+  return Status();
+}
+
+Status checkKernels(const CudaSource &source) {
   for (const CudaKernel &kernel : source.kernels) {
-    std::vector<CudaStage> stages = kernel.bodies;
-    stages.push_back(kernel.prologue);
-    for (const CudaStage &stage : stages)
-      if (stage.symbol.size() >= AXM_CUDA_SYMBOL)
-        return Status(Code::Internal,
-                      format("the kernel symbol '%s' has %zu bytes and a CUDA image takes %u at "
-                             "most; the plan must give its kernel a shorter name",
-                             stage.symbol.c_str(), stage.symbol.size(), AXM_CUDA_SYMBOL - 1));
     if (kernel.bodies.empty() || kernel.bodies.size() > AXM_CUDA_BODIES)
-      return Status(Code::Internal, format("a kernel has %zu bodies; 1 to %u are possible",
+      return Status(Code::Internal, format("a CUDA kernel has %zu bodies; 1 to %u are possible",
                                            kernel.bodies.size(), AXM_CUDA_BODIES));
+    AXIOM_RETURN_IF_ERROR(checkStage(kernel.prologue));
+    for (const CudaStage &body : kernel.bodies)
+      AXIOM_RETURN_IF_ERROR(checkStage(body));
   }
   return Status();
 }
@@ -71,7 +80,7 @@ Status checkSymbols(const CudaSource &source) {
 Result<std::vector<uint8_t>> packCudaImage(const std::vector<plan::KernelSpec> &specs,
                                            const CudaSource &source, const std::string &arch,
                                            const std::string &module) {
-  AXIOM_RETURN_IF_ERROR(checkSymbols(source));
+  AXIOM_RETURN_IF_ERROR(checkKernels(source));
   if (source.kernels.size() != specs.size())
     return Status(Code::Internal, format("%zu kernels were emitted for %zu planned ones",
                                          source.kernels.size(), specs.size()));

@@ -23,8 +23,8 @@ CudaModuleKind cudaModuleKind(const std::string &arch);
 /// The module of a generated source: compileCuda (Nvrtc.h) or compileForTwin (HostCompiler.h).
 Result<std::string> compileCudaModule(const std::string &source, const std::string &arch);
 
-/// Internal: a symbol that the image has no room for.
-Status checkSymbols(const CudaSource &source);
+/// What an image has no room for, or a GPU no shared memory, before it is compiled.
+Status checkKernels(const CudaSource &source);
 
 /// `source` is emitCuda(specs), `module` what was compiled of its text. Deterministic.
 Result<std::vector<uint8_t>> packCudaImage(const std::vector<plan::KernelSpec> &specs,

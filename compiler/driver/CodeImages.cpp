@@ -27,7 +27,7 @@ Result<std::vector<uint8_t>> cudaImage(const std::vector<plan::KernelSpec> &kern
                                        const codegen::CudaSource &source,
                                        const std::string &target) {
   std::string arch = machineOf(target);
-  AXIOM_RETURN_IF_ERROR(codegen::checkSymbols(source));
+  AXIOM_RETURN_IF_ERROR(codegen::checkKernels(source));
   AXIOM_ASSIGN_OR_RETURN(std::string module, codegen::compileCudaModule(source.text, arch));
   return codegen::packCudaImage(kernels, source, arch, module);
 }

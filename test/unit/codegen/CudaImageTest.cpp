@@ -68,9 +68,10 @@ TEST(CudaImage, HoldsRowsKernelsAndModuleAsTheHeaderSays) {
     EXPECT_EQ(row.body, 0u);
     auto kernel = read<AxmCudaKernel>(*image, kernels + i * sizeof(AxmCudaKernel));
     expectStage(kernel.prologue, source.kernels[i].prologue);
-    const std::vector<CudaStage> &bodies = source.kernels[i].bodies;
-    for (size_t n = 0; n < AXM_CUDA_BODIES; ++n)
-      expectStage(kernel.bodies[n], n < bodies.size() ? bodies[n] : CudaStage());
+    for (size_t body = 0; body < AXM_CUDA_BODIES; ++body)
+      expectStage(kernel.bodies[body], body < source.kernels[i].bodies.size()
+                                           ? source.kernels[i].bodies[body]
+                                           : CudaStage());
     EXPECT_EQ(kernel.scratchFixed, source.kernels[i].scratchFixed);
     EXPECT_EQ(kernel.scratchPerToken, source.kernels[i].scratchPerToken);
   }
@@ -98,6 +99,19 @@ TEST(CudaImage, NamesASymbolThatIsTooLong) {
   EXPECT_NE(image.status().message().find(specs[1].name + "_rows"), std::string::npos);
   EXPECT_NE(image.status().message().find("64 bytes and a CUDA image takes 63"), std::string::npos)
       << image.status().message();
+}
+
+TEST(CudaImage, RefusesMoreThanItHolds) {
+  std::vector<plan::KernelSpec> specs = twoSpecs();
+  CudaSource source = emitCuda(specs);
+  source.kernels[1].bodies[0].sharedBytes = AXM_CUDA_SHARED + 1;
+  EXPECT_NE(checkKernels(source).message().find("101377 bytes of shared memory"), std::string::npos)
+      << checkKernels(source).message();
+  source = emitCuda(specs);
+  source.kernels[0].bodies.resize(AXM_CUDA_BODIES + 1, source.kernels[0].bodies[0]);
+  EXPECT_FALSE(checkKernels(source).ok());
+  source.kernels[0].bodies.clear();
+  EXPECT_FALSE(checkKernels(source).ok());
 }
 
 } // namespace
