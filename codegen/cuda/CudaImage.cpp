@@ -45,6 +45,18 @@ CudaModuleKind cudaModuleKind(const std::string &arch) {
   return arch.rfind("compute_", 0) == 0 ? CudaModuleKind::Ptx : CudaModuleKind::Cubin;
 }
 
+const char *cudaModuleSuffix(const std::string &arch) {
+  switch (cudaModuleKind(arch)) {
+  case CudaModuleKind::Cubin:
+    return ".cubin";
+  case CudaModuleKind::Ptx:
+    return ".ptx";
+  case CudaModuleKind::HostLibrary:
+    return ".so";
+  }
+  return "";
+}
+
 Result<std::string> compileCudaModule(const std::string &source, const std::string &arch) {
   return cudaModuleKind(arch) == CudaModuleKind::HostLibrary
              ? compileForTwin(kSourceName, source)

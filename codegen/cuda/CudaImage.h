@@ -19,6 +19,8 @@ inline constexpr const char *kHostArch = "host";
 /// What a module is for an architecture.
 enum class CudaModuleKind { Cubin, Ptx, HostLibrary };
 CudaModuleKind cudaModuleKind(const std::string &arch);
+/// ".cubin", ".ptx", ".so".
+const char *cudaModuleSuffix(const std::string &arch);
 
 /// The module of a generated source: compileCuda (Nvrtc.h) or compileForTwin (HostCompiler.h).
 Result<std::string> compileCudaModule(const std::string &source, const std::string &arch);

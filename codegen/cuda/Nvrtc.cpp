@@ -32,6 +32,11 @@ constexpr const char *kLibraries[] = {"libnvrtc.so.13", "libnvrtc.so.12",
                                       "/usr/local/cuda/lib64/libnvrtc.so.13",
                                       "/usr/local/cuda/lib64/libnvrtc.so.12"};
 
+/// The numerics contract: an fma only where it is written, subnormals kept, exact division and
+/// root.
+constexpr const char *kOptions[] = {"--std=c++20", "--fmad=false", "--ftz=false", "--prec-div=true",
+                                    "--prec-sqrt=true"};
+
 void *openLibrary(std::string &tried) {
   const char *named = getenv("AXIOM_NVRTC");
   auto open = [&](const char *path) {
@@ -145,11 +150,9 @@ Result<std::string> compileCuda(const std::string &name, const std::string &sour
   Program program(*n);
   if (int error = program.create(name, source))
     return Status(Code::Internal, name + ": nvrtcCreateProgram: " + n->errorString(error));
-  // The numerics contract: an fma only where it is written, subnormals kept, exact division and
-  // root.
   std::string target = "--gpu-architecture=" + arch;
-  std::vector<const char *> options = {target.c_str(), "--std=c++20",     "--fmad=false",
-                                       "--ftz=false",  "--prec-div=true", "--prec-sqrt=true"};
+  std::vector<const char *> options = {target.c_str()};
+  options.insert(options.end(), std::begin(kOptions), std::end(kOptions));
   if (int error = program.compile(options)) {
     std::string log = program.log();
     Code code = log.find("invalid value for --gpu-architecture") != std::string::npos
@@ -164,6 +167,16 @@ Result<std::string> compileCuda(const std::string &name, const std::string &sour
   if (virtualArch)
     image.resize(image.find('\0') == std::string::npos ? image.size() : image.find('\0'));
   return image;
+}
+
+Result<std::string> cudaFingerprint() {
+  // The version has no number of the build, the head of any PTX does.
+  AXIOM_ASSIGN_OR_RETURN(std::string text, compileCuda("empty.cu", "", "compute_80"));
+  for (const char *option : kOptions)
+    text += std::string(option) + "\n";
+  for (const DeviceHeader &header : deviceHeaders())
+    text += std::string(header.name) + "\n" + header.text;
+  return text;
 }
 
 } // namespace axiom::codegen

@@ -16,6 +16,10 @@ namespace axiom::codegen {
 Result<std::string> compileCuda(const std::string &name, const std::string &source,
                                 const std::string &arch);
 
+/// All that decides what compileCuda gives, but for source and architecture: the build of NVRTC,
+/// the options, the headers that axiomc carries. Equal texts, equal modules.
+Result<std::string> cudaFingerprint();
+
 /// "13.0", or why there is none. What is looked for, in this order: the library that the
 /// environment variable AXIOM_NVRTC names, libnvrtc.so.13 and .12 where the system finds them, and
 /// those of the CUDA toolkit in /usr/local/cuda.

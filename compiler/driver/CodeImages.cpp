@@ -1,9 +1,10 @@
 #include "compiler/driver/CodeImages.h"
 
 #include "codegen/cuda/CudaImage.h"
+#include "codegen/cuda/Nvrtc.h"
 #include "compiler/calibrate/Workers.h"
+#include "compiler/driver/ModuleCache.h"
 #include "compiler/driver/Targets.h"
-#include "runtime/artifact/CudaImage.h"
 
 #include <algorithm>
 #include <chrono>
@@ -13,23 +14,117 @@ namespace axiom {
 
 namespace {
 
-Result<std::vector<uint8_t>> cpuImage(const std::vector<plan::KernelSpec> &kernels,
-                                      const std::string &target, codegen::CodeText *text) {
-  AXIOM_ASSIGN_OR_RETURN(codegen::CodeImage image,
-                         codegen::compileCpuImage(kernels, machineOf(target), text));
-  if (image.rows.size() != kernels.size())
-    return Status(Code::Internal, format("the code image has %zu kernels instead of %zu",
-                                         image.rows.size(), kernels.size()));
-  return std::move(image.bytes);
+/// The images of one call; generate() may run for several targets at the same time.
+class Generation {
+public:
+  Generation(const std::vector<plan::KernelSpec> &kernels, const std::vector<std::string> &targets,
+             Progress &progress, KernelTexts *texts)
+      : kernels_(kernels), targets_(targets), progress_(progress), texts_(texts),
+        slots_(targets.size()) {}
+
+  Status prepare();
+  void generate(uint32_t index);
+  void keepNewModules() const;
+  Result<std::vector<TargetImage>> takeImages();
+
+private:
+  struct Slot {
+    TargetImage image;
+    Status status;
+    std::string key;    ///< of the module in the cache; empty: it is not kept
+    bool found = false; ///< in the cache
+  };
+  Status generateCpu(Slot &slot, bool keepText) const;
+  Status generateCuda(Slot &slot) const;
+
+  const std::vector<plan::KernelSpec> &kernels_;
+  const std::vector<std::string> &targets_;
+  Progress &progress_;
+  KernelTexts *texts_;
+  ModuleCache cache_;
+  codegen::CudaSource source_;
+  std::string fingerprint_; ///< of NVRTC
+  std::vector<Slot> slots_;
+  std::mutex mutex_; ///< of progress_ and done_
+  size_t done_ = 0;
+};
+
+/// Errors that hold for all targets of a kind come before anything takes time.
+Status Generation::prepare() {
+  auto nvrtc = std::find_if(targets_.begin(), targets_.end(), needsNvrtc);
+  if (nvrtc != targets_.end()) {
+    auto fingerprint = codegen::cudaFingerprint();
+    if (!fingerprint.ok())
+      return fingerprint.status().withContext("generating code for " + *nvrtc);
+    fingerprint_ = std::move(*fingerprint);
+  }
+  if (std::none_of(targets_.begin(), targets_.end(), isCudaTarget))
+    return Status();
+  source_ = codegen::emitCuda(kernels_);
+  if (texts_)
+    texts_->cuda = source_.text;
+  return codegen::checkKernels(source_);
 }
 
-Result<std::vector<uint8_t>> cudaImage(const std::vector<plan::KernelSpec> &kernels,
-                                       const codegen::CudaSource &source,
-                                       const std::string &target) {
-  std::string arch = machineOf(target);
-  AXIOM_RETURN_IF_ERROR(codegen::checkKernels(source));
-  AXIOM_ASSIGN_OR_RETURN(std::string module, codegen::compileCudaModule(source.text, arch));
-  return codegen::packCudaImage(kernels, source, arch, module);
+Status Generation::generateCpu(Slot &slot, bool keepText) const {
+  AXIOM_ASSIGN_OR_RETURN(codegen::CodeImage image,
+                         codegen::compileCpuImage(kernels_, machineOf(slot.image.target),
+                                                  keepText ? &texts_->cpu : nullptr));
+  if (image.rows.size() != kernels_.size())
+    return Status(Code::Internal, format("the code image has %zu kernels instead of %zu",
+                                         image.rows.size(), kernels_.size()));
+  slot.image.bytes = std::move(image.bytes);
+  return Status();
+}
+
+Status Generation::generateCuda(Slot &slot) const {
+  std::string arch = machineOf(slot.image.target);
+  std::string &module = slot.image.module;
+  // What the host's compiler gives depends on more than is known here.
+  if (needsNvrtc(slot.image.target)) {
+    slot.key = ModuleCache::key({fingerprint_, arch, source_.text});
+    if (std::optional<std::string> found = cache_.find(slot.key)) {
+      module = std::move(*found);
+      slot.found = true;
+    }
+  }
+  if (!slot.found) {
+    AXIOM_ASSIGN_OR_RETURN(module, codegen::compileCudaModule(source_.text, arch));
+  }
+  AXIOM_ASSIGN_OR_RETURN(slot.image.bytes, codegen::packCudaImage(kernels_, source_, arch, module));
+  return Status();
+}
+
+void Generation::generate(uint32_t index) {
+  Slot &slot = slots_[index];
+  slot.image.target = targets_[index];
+  auto start = std::chrono::steady_clock::now();
+  auto firstCpu = std::find_if(targets_.begin(), targets_.end(), isCpuTarget);
+  bool keepText = texts_ && firstCpu == targets_.begin() + index;
+  slot.status = isCudaTarget(slot.image.target) ? generateCuda(slot) : generateCpu(slot, keepText);
+  std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+  std::lock_guard<std::mutex> lock(mutex_);
+  ++done_;
+  if (slot.status.ok())
+    progress_.part(slot.image.target + (slot.found ? " (cached)" : ""), seconds.count(), done_,
+                   targets_.size());
+}
+
+/// After all have ended, on the thread that takes signals.
+void Generation::keepNewModules() const {
+  for (const Slot &slot : slots_)
+    if (slot.status.ok() && !slot.found && !slot.key.empty())
+      cache_.store(slot.key, slot.image.module);
+}
+
+Result<std::vector<TargetImage>> Generation::takeImages() {
+  std::vector<TargetImage> images;
+  for (Slot &slot : slots_) {
+    if (!slot.status.ok())
+      return slot.status.withContext("generating code for " + slot.image.target);
+    images.push_back(std::move(slot.image));
+  }
+  return images;
 }
 
 } // namespace
@@ -40,41 +135,14 @@ Result<std::vector<TargetImage>> generateImages(const std::vector<plan::KernelSp
                                                 KernelTexts *texts) {
   progress.stage("codegen",
                  targets.size() == 1 ? targets[0] : std::to_string(targets.size()) + " targets");
-  codegen::CudaSource source;
-  if (std::any_of(targets.begin(), targets.end(), isCudaTarget))
-    source = codegen::emitCuda(kernels);
-  if (texts)
-    texts->cuda = source.text;
-  auto firstCpu = std::find_if(targets.begin(), targets.end(), isCpuTarget);
-
-  std::vector<Result<std::vector<uint8_t>>> images(targets.size(),
-                                                   Status(Code::Internal, "not generated"));
-  std::mutex mutex; // of what is below, and of `progress`
-  uint32_t done = 0;
-  auto generate = [&](uint32_t i) {
-    const std::string &target = targets[i];
-    auto start = std::chrono::steady_clock::now();
-    bool keepText = texts && firstCpu != targets.end() && target == *firstCpu;
-    images[i] = isCudaTarget(target) ? cudaImage(kernels, source, target)
-                                     : cpuImage(kernels, target, keepText ? &texts->cpu : nullptr);
-    std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-    std::lock_guard<std::mutex> lock(mutex);
-    ++done;
-    if (images[i].ok() && targets.size() > 1)
-      progress.part(target, seconds.count(), done, targets.size());
-  };
+  Generation generation(kernels, targets, progress, texts);
+  AXIOM_RETURN_IF_ERROR(generation.prepare());
   auto count = static_cast<uint32_t>(targets.size());
   AXIOM_ASSIGN_OR_RETURN(calibrate::Workers workers,
                          calibrate::Workers::create(std::min(threads, count)));
-  workers.each(count, generate);
-
-  std::vector<TargetImage> made;
-  for (size_t i = 0; i < targets.size(); ++i) {
-    if (!images[i].ok())
-      return images[i].status().withContext("generating code for " + targets[i]);
-    made.push_back({targets[i], std::move(*images[i])});
-  }
-  return made;
+  workers.each(count, [&](uint32_t index) { generation.generate(index); });
+  generation.keepNewModules();
+  return generation.takeImages();
 }
 
 } // namespace axiom

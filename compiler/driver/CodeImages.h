@@ -1,4 +1,5 @@
-// The code images of a compilation: every target's kernels, several at a time.
+// The code images of a compilation: every target's kernels, several at a time, CUDA modules from
+// the cache where it has them.
 #ifndef AXIOM_COMPILER_DRIVER_CODEIMAGES_H
 #define AXIOM_COMPILER_DRIVER_CODEIMAGES_H
 
@@ -14,6 +15,7 @@ namespace axiom {
 struct TargetImage {
   std::string target;
   std::vector<uint8_t> bytes;
+  std::string module; ///< CUDA: what the image carries
 };
 
 /// Stages on the way, for --emit and --dump-ir-dir.
@@ -22,7 +24,8 @@ struct KernelTexts {
   std::string cuda;      ///< CUDA C++, the same for every CUDA target
 };
 
-/// Images in the order of `targets`. `texts` may be null. The images do not depend on `threads`.
+/// Images in the order of `targets`. `texts` may be null. The images do not depend on `threads` nor
+/// on what the cache holds. Called by the thread that takes signals.
 Result<std::vector<TargetImage>> generateImages(const std::vector<plan::KernelSpec> &kernels,
                                                 const std::vector<std::string> &targets,
                                                 uint32_t threads, Progress &progress,

@@ -92,21 +92,21 @@ void describe(CLI::App &app, CompilerOptions &options, bool &printTargets) {
       ->expected(1)
       ->take_all();
   app.add_flag("--print-targets", printTargets, "List the targets of this build and exit");
-  static const std::map<std::string, Emit> emits = {{"axm", Emit::Artifact},
-                                                    {"mlir", Emit::Mlir},
-                                                    {"llvm", Emit::Llvm},
-                                                    {"asm", Emit::Assembly},
-                                                    {"obj", Emit::Object}};
+  static const std::map<std::string, Emit> emits = {
+      {"axm", Emit::Artifact}, {"mlir", Emit::Mlir}, {"llvm", Emit::Llvm}, {"asm", Emit::Assembly},
+      {"obj", Emit::Object},   {"cu", Emit::Cuda},   {"ptx", Emit::Ptx},   {"cubin", Emit::Cubin}};
   app.add_option_function<std::string>(
          "--emit", [&options](const std::string &name) { options.emit = emits.at(name); },
-         "What to write: the artifact, or a stage on the way to it (llvm, asm, obj: first target)")
+         "What to write: the artifact, or a stage on the way to it (llvm, asm, obj: first CPU "
+         "target; "
+         "cu, ptx, cubin: first CUDA target)")
       ->type_name("KIND")
-      ->check(CLI::IsMember({"axm", "mlir", "llvm", "asm", "obj"}));
+      ->check(CLI::IsMember({"axm", "mlir", "llvm", "asm", "obj", "cu", "ptx", "cubin"}));
   app.add_option("--stop-after", options.stopAfter,
                  "Last phase to run (" + phaseNames() + "); writes the module as --emit=mlir does")
       ->type_name("PHASE");
   app.add_option("--dump-ir-dir", options.dumpIrDir,
-                 "Write the module after each phase to this folder")
+                 "Write the module after each phase to this folder, and the kernels' stages")
       ->type_name("DIR");
   // Not "!--no-golden": that would read a 1 from the environment as yes to golden answers.
   app.add_flag_callback(

@@ -1,5 +1,7 @@
 #include "compiler/driver/Compile.h"
 
+#include "codegen/cuda/CudaImage.h"
+#include "codegen/cuda/Nvrtc.h"
 #include "compiler/driver/CalibrateModel.h"
 #include "compiler/driver/CodeImages.h"
 #include "compiler/driver/Frontend.h"
@@ -41,6 +43,13 @@ int exitCode(const Status &status) {
 
 namespace {
 
+Status noGolden(const Status &why) {
+  return Status(Code::Unsupported,
+                format("this machine can't run what it compiles, so there are no golden answers "
+                       "(%s); compile on a machine that can, or give --no-golden",
+                       why.message().c_str()));
+}
+
 class Compilation {
 public:
   explicit Compilation(const CompilerOptions &options)
@@ -55,7 +64,9 @@ private:
   Status readText();
   Status calibrateWeights();
   FeedbackSource feedbackSource();
+  Status chooseTargets();
   Status generateCode();
+  Status dumpKernels() const;
   Status emitKernels();
   Status writeArtifact();
   Status packInto(ArtifactWriter &writer);
@@ -73,6 +84,9 @@ private:
   Progress progress_;
   std::string output_;
   std::vector<std::string> targets_;
+  /// A CPU target that answers the golden prompts where targets_ has none, and that the artifact
+  /// loses again.
+  std::string borrowed_;
   std::unique_ptr<ModelSource> source_;
   std::vector<InputDigest> digests_;
   plan::ExecutionPlan plan_;
@@ -105,7 +119,7 @@ Status Compilation::checkFlags() const {
 
 Status Compilation::run() {
   AXIOM_RETURN_IF_ERROR(checkFlags());
-  AXIOM_ASSIGN_OR_RETURN(targets_, resolveTargets(options_.targets));
+  AXIOM_RETURN_IF_ERROR(chooseTargets());
   AXIOM_ASSIGN_OR_RETURN(output_, chooseOutput(options_));
   if (!options_.dumpIrDir.empty())
     AXIOM_RETURN_IF_ERROR(makeFolder(options_.dumpIrDir));
@@ -199,16 +213,60 @@ FeedbackSource Compilation::feedbackSource() {
   return [this](const std::string &tensor) { return calibration_->feedback(tensor); };
 }
 
+Status Compilation::chooseTargets() {
+  AXIOM_ASSIGN_OR_RETURN(targets_, resolveTargets(options_.targets));
+  if (options_.emit == Emit::Mlir)
+    return Status();
+  if (options_.emit != Emit::Artifact) {
+    AXIOM_ASSIGN_OR_RETURN(std::string target,
+                           targetToEmit(options_.emit, targets_, !options_.targets.empty()));
+    targets_ = {target};
+    return Status();
+  }
+  bool cpu = std::any_of(targets_.begin(), targets_.end(), isCpuTarget);
+  if (cpu || !options_.golden || options_.dryRun)
+    return Status();
+  auto target = plainestNativeTarget();
+  if (!target.ok())
+    return noGolden(target.status());
+  borrowed_ = *target;
+  return Status();
+}
+
 Status Compilation::generateCode() {
+  if (options_.emit == Emit::Cuda) {
+    texts_.cuda = codegen::emitCuda(plan_.kernels).text;
+    targets_.clear();
+    return dumpKernels();
+  }
+  std::vector<std::string> targets = targets_;
+  if (!borrowed_.empty())
+    targets.push_back(borrowed_);
   bool keepText = options_.emit != Emit::Artifact || !options_.dumpIrDir.empty();
-  AXIOM_ASSIGN_OR_RETURN(images_, generateImages(plan_.kernels, targets_, jobs(), progress_,
+  AXIOM_ASSIGN_OR_RETURN(images_, generateImages(plan_.kernels, targets, jobs(), progress_,
                                                  keepText ? &texts_ : nullptr));
+  return dumpKernels();
+}
+
+/// What --dump-ir-dir shows of the targets that were asked for.
+Status Compilation::dumpKernels() const {
   if (options_.dumpIrDir.empty())
     return Status();
-  const std::string &folder = options_.dumpIrDir;
-  AXIOM_RETURN_IF_ERROR(writeText(folder + "/kernels.mlir", texts_.cpu.mlir));
-  AXIOM_RETURN_IF_ERROR(writeText(folder + "/kernels.ll", texts_.cpu.llvm));
-  return writeText(folder + "/kernels.s", texts_.cpu.assembly);
+  const std::string kernels = options_.dumpIrDir + "/kernels";
+  if (std::any_of(targets_.begin(), targets_.end(), isCpuTarget)) {
+    AXIOM_RETURN_IF_ERROR(writeText(kernels + ".mlir", texts_.cpu.mlir));
+    AXIOM_RETURN_IF_ERROR(writeText(kernels + ".ll", texts_.cpu.llvm));
+    AXIOM_RETURN_IF_ERROR(writeText(kernels + ".s", texts_.cpu.assembly));
+  }
+  if (!texts_.cuda.empty())
+    AXIOM_RETURN_IF_ERROR(writeText(kernels + ".cu", texts_.cuda));
+  for (const TargetImage &image : images_)
+    if (isCudaTarget(image.target)) {
+      std::string arch = machineOf(image.target);
+      AXIOM_RETURN_IF_ERROR(
+          writeText(kernels + "." + arch + codegen::cudaModuleSuffix(arch), image.module));
+    }
+  return Status();
 }
 
 Status Compilation::emitKernels() {
@@ -218,9 +276,13 @@ Status Compilation::emitKernels() {
     return writeText(output_, texts_.cpu.llvm);
   case Emit::Assembly:
     return writeText(output_, texts_.cpu.assembly);
-  default:
+  case Emit::Object:
     return writeText(output_, {reinterpret_cast<const char *>(texts_.cpu.object.data()),
                                texts_.cpu.object.size()});
+  case Emit::Cuda:
+    return writeText(output_, texts_.cuda);
+  default:
+    return writeText(output_, images_[0].module);
   }
 }
 
@@ -240,6 +302,9 @@ std::vector<std::string> Compilation::recordedOptions() const {
   recorded.push_back(std::string("kv=") + kvCacheTypeName(plan_.kvType));
   for (const std::string &target : targets_)
     recorded.push_back("target=" + target);
+  if (std::any_of(targets_.begin(), targets_.end(), needsNvrtc))
+    if (auto version = codegen::nvrtcVersion(); version.ok())
+      recorded.push_back("nvrtc=" + *version);
   if (!options_.golden)
     recorded.push_back("golden=none");
   return recorded;
@@ -275,32 +340,25 @@ Status Compilation::packInto(ArtifactWriter &writer) {
   return writer.endSegment();
 }
 
-/// The answers are the same on every target. Where none is a CPU, the artifact gets code for this
-/// one, answers with it, and loses it again.
+/// The answers are the same on every target.
 Result<std::vector<uint8_t>> Compilation::goldenAnswers(ArtifactWriter &writer) {
-  progress_.stage("golden");
-  std::string borrowed;
-  if (std::none_of(targets_.begin(), targets_.end(), isCpuTarget)) {
-    AXIOM_ASSIGN_OR_RETURN(borrowed, nativeTarget());
-    AXIOM_ASSIGN_OR_RETURN(codegen::CodeImage image,
-                           codegen::compileCpuImage(plan_.kernels, machineOf(borrowed)));
-    AXIOM_RETURN_IF_ERROR(writer.addSegment(SegmentType::Code, image.bytes, borrowed));
-  }
+  if (!borrowed_.empty())
+    AXIOM_RETURN_IF_ERROR(
+        writer.addSegment(SegmentType::Code, images_.back().bytes, images_.back().target));
   AXIOM_ASSIGN_OR_RETURN(std::vector<uint8_t> bytes, metadata(writer));
   AXIOM_RETURN_IF_ERROR(writer.seal(bytes));
-  AXIOM_ASSIGN_OR_RETURN(std::vector<uint8_t> golden, makeGolden(writer.temporaryPath(), borrowed));
-  if (!borrowed.empty())
+  AXIOM_ASSIGN_OR_RETURN(std::vector<uint8_t> golden,
+                         makeGolden(writer.temporaryPath(), borrowed_));
+  if (!borrowed_.empty())
     AXIOM_RETURN_IF_ERROR(writer.dropSegment());
   return golden;
 }
 
 Status Compilation::addGolden(ArtifactWriter &writer) {
+  progress_.stage("golden");
   auto golden = goldenAnswers(writer);
   if (!golden.ok() && golden.status().code() == Code::Unsupported)
-    return Status(Code::Unsupported,
-                  format("this machine can't run what it compiled, so there are no golden answers "
-                         "(%s); compile on a machine that can, or give --no-golden",
-                         golden.status().message().c_str()));
+    return noGolden(golden.status());
   if (!golden.ok())
     return golden.status().withContext("making golden answers");
   return writer.addSegment(SegmentType::Golden, *golden);
@@ -319,7 +377,8 @@ Status Compilation::writeArtifact() {
   if (!segments_.chatTemplate.empty())
     AXIOM_RETURN_IF_ERROR(writer.addSegment(SegmentType::Template, segments_.chatTemplate));
   for (const TargetImage &image : images_)
-    AXIOM_RETURN_IF_ERROR(writer.addSegment(SegmentType::Code, image.bytes, image.target));
+    if (image.target != borrowed_)
+      AXIOM_RETURN_IF_ERROR(writer.addSegment(SegmentType::Code, image.bytes, image.target));
   AXIOM_RETURN_IF_ERROR(packInto(writer));
   if (options_.golden)
     AXIOM_RETURN_IF_ERROR(addGolden(writer));
@@ -336,6 +395,8 @@ Status Compilation::writeArtifact() {
   progress_.finish();
   if (segments_.tokenizer.empty())
     say("note: the model has no tokenizer; only token ids can be given to it\n");
+  if (std::any_of(targets_.begin(), targets_.end(), isCudaTarget))
+    say(unquantizedNote(plan_));
   if ((options_.quant.empty() && options_.bits == 0) || options_.verbose)
     say(lossLines(plan_.weights, tensors_));
   if (options_.verbose)

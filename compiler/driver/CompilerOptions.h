@@ -15,9 +15,12 @@ namespace axiom {
 enum class Emit {
   Artifact, ///< model.axm
   Mlir,     ///< the module after the last phase that runs
-  Llvm,     ///< LLVM IR of the kernels for the first target
+  Llvm,     ///< LLVM IR of the kernels for the first CPU target
   Assembly,
   Object,
+  Cuda, ///< CUDA C++ of the kernels
+  Ptx,  ///< for the first CUDA target
+  Cubin,
 };
 
 enum class ProgressMode {
@@ -36,7 +39,7 @@ struct CompilerOptions {
   std::string calibrate;        ///< a text file; empty: weights are rounded without a text
   uint32_t calibrateTokens = 0; ///< at most; 0: calibrate::kDefaultTokens
   std::optional<AxmKvType> kvType;
-  std::vector<std::string> targets; ///< "cpu:x86-64-v3"; empty: all that this build has
+  std::vector<std::string> targets; ///< "cuda:sm_90a,sm_80"; empty: every CPU level
   Emit emit = Emit::Artifact;
   std::string stopAfter; ///< a phase name; empty: run all
   std::string dumpIrDir; ///< empty: no dumps

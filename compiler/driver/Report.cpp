@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <set>
 
 namespace axiom {
 
@@ -89,6 +90,35 @@ std::string lossLines(const std::vector<PlanWeight> &weights,
                kind.count, std::sqrt(kind.errorPower / std::max(kind.power, 1e-300)),
                static_cast<double>(tensors[kind.worst].maxError), weights[kind.worst].name.c_str());
   return text;
+}
+
+std::string unquantizedNote(const plan::ExecutionPlan &plan) {
+  // An embedding table of its own is looked up and never multiplied.
+  std::set<uint32_t> all, floats;
+  auto visit = [&](const plan::PlanTask &task) {
+    const plan::KernelSpec &spec = plan.kernels[task.kernels[0]];
+    std::vector<plan::KernelArg> args = plan::kernelArgs(spec);
+    for (size_t i = 0; i < args.size() && spec.kind == plan::KernelKind::Linear; ++i)
+      if (args[i].space == AXM_SPACE_WEIGHTS)
+        for (uint32_t index : task.bindings[i].indices) {
+          const PlanWeight &weight = plan.weights[index];
+          if (weight.vector)
+            continue;
+          all.insert(index);
+          if (!plan::isQuantized(weight.format))
+            floats.insert(index);
+        }
+  };
+  for (const plan::PlanRepeat &repeat : plan.repeats)
+    for (const plan::PlanPhase &phase : repeat.phases)
+      for (const plan::PlanTask &task : phase.tasks)
+        visit(task);
+  if (floats.empty())
+    return "";
+  return format("note: %zu of %zu matrices are not quantized: on CUDA they run without tensor "
+                "cores, at about a thirtieth of the peak rate (docs/cuda.md); --quant q8 or less "
+                "changes that\n",
+                floats.size(), all.size());
 }
 
 /// Root of error power over power.

@@ -6,6 +6,7 @@
 #include "compiler/package/WeightPacker.h"
 
 #include <string>
+#include <vector>
 
 namespace axiom {
 
@@ -27,6 +28,10 @@ std::string summaryLine(const std::string &output, uint64_t fileBytes,
 /// tensor.
 std::string lossLines(const std::vector<plan::PlanWeight> &weights,
                       const std::vector<PackedTensor> &tensors);
+
+/// For CUDA targets: a line about the matrices that are multiplied and not quantized; empty if
+/// there are none.
+std::string unquantizedNote(const plan::ExecutionPlan &plan);
 
 /// A line per tensor: source, format, bytes, errors, time (-v).
 std::string tensorTable(const std::vector<plan::PlanWeight> &weights, const WeightLayout &layout,

@@ -14,6 +14,7 @@ static bool isOf(const std::string &kind, const std::string &target) {
   return target.rfind(kind + ":", 0) == 0;
 }
 bool isCpuTarget(const std::string &target) { return isOf(kCpu, target); }
+bool needsNvrtc(const std::string &target) { return isCudaTarget(target) && target != kHostTwin; }
 std::string machineOf(const std::string &target) { return target.substr(target.find(':') + 1); }
 
 std::vector<std::string> knownTargets() {
@@ -47,17 +48,27 @@ static std::string join(const std::vector<std::string> &names) {
   return text;
 }
 
-Result<std::string> nativeTarget() {
-  std::vector<std::string> known = knownOf(kCpu);
-  // Levels are listed from the least to the most able.
-  auto best = std::find_if(known.rbegin(), known.rend(),
-                           [](const std::string &target) { return hostRuns(machineOf(target)); });
-  if (best == known.rend())
+/// CPU targets that run here, from the least to the most able.
+static Result<std::vector<std::string>> nativeTargets() {
+  std::vector<std::string> known = knownOf(kCpu), native;
+  for (const std::string &target : known)
+    if (hostRuns(machineOf(target)))
+      native.push_back(target);
+  if (native.empty())
     return Status(Code::Unsupported,
-                  format("this machine runs none of the CPU targets of this build (%s); name one "
-                         "with --target to compile for another machine",
+                  format("this machine runs none of the CPU targets of this build (%s)",
                          join(known).c_str()));
-  return *best;
+  return native;
+}
+
+Result<std::string> nativeTarget() {
+  AXIOM_ASSIGN_OR_RETURN(std::vector<std::string> targets, nativeTargets());
+  return targets.back();
+}
+
+Result<std::string> plainestNativeTarget() {
+  AXIOM_ASSIGN_OR_RETURN(std::vector<std::string> targets, nativeTargets());
+  return targets.front();
 }
 
 /// The targets of one element of a list; `prefix` is that of the element before it, and of this one
@@ -71,8 +82,12 @@ static Result<std::vector<std::string>> targetsOf(const std::string &element, st
   std::string name = colon == std::string::npos ? prefix + element : element;
   prefix = name.substr(0, name.find(':') + 1);
   if (name == "cpu:native") {
-    AXIOM_ASSIGN_OR_RETURN(name, nativeTarget());
-    return std::vector<std::string>{name};
+    Result<std::string> best = nativeTarget();
+    if (!best.ok())
+      return Status(best.status().code(),
+                    best.status().message() +
+                        "; name one with --target to compile for another machine");
+    return std::vector<std::string>{*best};
   }
   std::vector<std::string> known = knownTargets();
   if (name != kHostTwin && std::find(known.begin(), known.end(), name) == known.end())
@@ -103,6 +118,40 @@ Result<std::vector<std::string>> resolveTargets(const std::vector<std::string> &
     if (std::find(wanted.begin(), wanted.end(), name) != wanted.end())
       targets.push_back(name);
   return targets;
+}
+
+Result<std::string> targetToEmit(Emit emit, const std::vector<std::string> &targets, bool asked) {
+  if (emit == Emit::Llvm || emit == Emit::Assembly || emit == Emit::Object) {
+    auto first = std::find_if(targets.begin(), targets.end(), isCpuTarget);
+    if (first == targets.end())
+      return Status(Code::InvalidArgument,
+                    format("--emit=llvm, asm and obj show code for CPUs, and --target asks for %s "
+                           "only; --emit=cu, ptx and cubin show that",
+                           join(targets).c_str()));
+    return *first;
+  }
+  if (!asked)
+    return std::string(emit == Emit::Cuda  ? ""
+                       : emit == Emit::Ptx ? "cuda:compute_80"
+                                           : "cuda:sm_80");
+  auto first = std::find_if(targets.begin(), targets.end(), isCudaTarget);
+  if (first == targets.end())
+    return Status(Code::InvalidArgument,
+                  format("--emit=cu, ptx and cubin show code for CUDA, and --target asks for %s "
+                         "only; --emit=llvm, asm and obj show that",
+                         join(targets).c_str()));
+  if (emit == Emit::Cuda)
+    return std::string();
+  using Kind = codegen::CudaModuleKind;
+  Kind kind = codegen::cudaModuleKind(machineOf(*first));
+  if (kind == Kind::HostLibrary || (emit == Emit::Cubin && kind == Kind::Ptx))
+    return Status(Code::InvalidArgument,
+                  format("--emit=%s: the code of %s is %s; name another CUDA target first",
+                         emit == Emit::Ptx ? "ptx" : "cubin", first->c_str(),
+                         kind == Kind::Ptx ? "PTX" : "a library for this machine's CPU"));
+  if (emit == Emit::Ptx && kind == Kind::Cubin)
+    return "cuda:compute_" + machineOf(*first).substr(std::string("sm_").size());
+  return *first;
 }
 
 } // namespace axiom

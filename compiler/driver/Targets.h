@@ -2,6 +2,8 @@
 #ifndef AXIOM_COMPILER_DRIVER_TARGETS_H
 #define AXIOM_COMPILER_DRIVER_TARGETS_H
 
+#include "compiler/driver/CompilerOptions.h"
+#include "runtime/artifact/CudaImage.h" // isCudaTarget()
 #include "runtime/base/Status.h"
 
 #include <string>
@@ -21,12 +23,21 @@ inline constexpr const char *kHostTwin = "cuda:host";
 /// level of this machine. Nothing asked for: every CPU target.
 Result<std::vector<std::string>> resolveTargets(const std::vector<std::string> &asked);
 
+/// The target whose kernels --emit shows, of a kind that shows them (llvm to cubin): the first
+/// fitting one of `targets`, or a default where none was asked for. PTX of "cuda:sm_90a" is that of
+/// "cuda:compute_90a". Empty for CUDA C++, which is the same for all.
+Result<std::string> targetToEmit(Emit emit, const std::vector<std::string> &targets, bool asked);
+
 bool isCpuTarget(const std::string &target);
+/// A CUDA target but kHostTwin.
+bool needsNvrtc(const std::string &target);
 /// "x86-64-v3" of "cpu:x86-64-v3", "sm_90a" of "cuda:sm_90a".
 std::string machineOf(const std::string &target);
 
 /// The best level that this machine runs and a full check has passed ("cpu:native").
 Result<std::string> nativeTarget();
+/// The one of these that takes the least time to compile.
+Result<std::string> plainestNativeTarget();
 
 } // namespace axiom
 
