@@ -128,11 +128,9 @@ void emitEmbedBody(KernelContext &k) {
     std::vector<uint32_t> bounds = {0};
     bounds.insert(bounds.end(), spec.cuts.begin(), spec.cuts.end());
     bounds.push_back(padded);
-    for (size_t s = 0; s + 1 < bounds.size(); ++s) {
-      std::vector<uint32_t> before(spec.cuts.begin(), spec.cuts.begin() + (s ? s - 1 : 0));
-      int64_t skip = s ? plan::stripeBytes(format, bounds[s], before) : 0;
-      decoder.segment(e.at(at, skip), bounds[s] / 32, bounds[s + 1] / 32);
-    }
+    for (size_t s = 0; s + 1 < bounds.size(); ++s)
+      decoder.segment(e.at(at, plan::segmentBegin(format, spec.cuts, s)), bounds[s] / 32,
+                      bounds[s + 1] / 32);
     // A format with a minimum does not decode its padding to 0.
     e.loop(e.i64c(spec.inner), e.i64c(padded), 1,
            [&](Value i) { e.store(e.floatOf(e.f32, 0.0f), e.at(out, e.shl(i, 2))); });

@@ -37,7 +37,7 @@ void emitKernel(Emit &e, const KernelSpec &spec) {
       body(context);
     });
   };
-  if (hasPrologue(spec))
+  if (plan::hasPrologue(spec))
     emitEntry(".prologue", emitLinearPrologue);
   switch (spec.kind) {
   case KernelKind::Linear:

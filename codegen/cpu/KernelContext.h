@@ -34,7 +34,6 @@ private:
 void emitKernel(Emit &e, const plan::KernelSpec &spec);
 
 void emitLinearPrologue(KernelContext &k);
-bool hasPrologue(const plan::KernelSpec &spec);
 void emitLinearBody(KernelContext &k);
 void emitAttentionBody(KernelContext &k);
 void emitEmbedBody(KernelContext &k);

@@ -13,19 +13,6 @@ using plan::Epilogue;
 using plan::KernelSpec;
 using plan::Prologue;
 
-static bool anyRange(const KernelSpec &spec, bool quantized) {
-  for (const plan::LinearRange &range : spec.ranges)
-    if (plan::isQuantized(range.format) == quantized)
-      return true;
-  return false;
-}
-
-bool hasPrologue(const KernelSpec &spec) {
-  if (spec.kind != plan::KernelKind::Linear || spec.prologue == Prologue::None)
-    return false;
-  return spec.prologue == Prologue::Norm || anyRange(spec, true);
-}
-
 static int64_t paddedInner(const KernelSpec &spec) { return plan::rowStride(spec.inner); }
 
 /// f32 rows behind the tile; QRows behind those.
@@ -37,7 +24,7 @@ static Value scratchQRows(KernelContext &k) {
   if (k.spec.prologue != Prologue::Norm)
     return rows;
   int64_t rowBytes = 4 * paddedInner(k.spec);
-  if (!anyRange(k.spec, false))
+  if (!plan::anyRange(k.spec, false))
     return k.e.at(rows, rowBytes);
   return k.e.at(rows, k.e.mul(k.tokens, k.e.i64c(rowBytes)));
 }
@@ -60,7 +47,7 @@ void emitLinearPrologue(KernelContext &k) {
   Emit &e = k.e;
   const KernelSpec &spec = k.spec;
   int64_t inner = paddedInner(spec), rowBytes = 4 * inner, qrowBytes = AXM_QROW_BYTES(inner);
-  bool quantize = anyRange(spec, true), keep = anyRange(spec, false);
+  bool quantize = plan::anyRange(spec, true), keep = plan::anyRange(spec, false);
   bool norm = spec.prologue == Prologue::Norm;
   Value floats = scratchFloatRows(k), qrows = scratchQRows(k);
   e.loop(e.i64c(0), k.tokens, 1, [&](Value t) {
@@ -149,11 +136,8 @@ void LinearBody::rowsFor(int64_t n, size_t index, Value stripe, Value stripes, V
 
   auto segment = [&](int64_t s, Value w, Value count, Value to, int64_t toToken) {
     int64_t from = bounds_[s], until = bounds_[s + 1];
-    // The bytes before this segment are those of a stripe that ends here.
-    std::vector<uint32_t> before(spec.cuts.begin(), spec.cuts.begin() + (s ? s - 1 : 0));
-    int64_t skip = s ? plan::stripeBytes(range.format, static_cast<uint32_t>(from), before) : 0;
     DotCall call;
-    call.weights = e.at(w, skip);
+    call.weights = e.at(w, plan::segmentBegin(range.format, spec.cuts, s));
     call.stripes = count;
     call.acts = e.at(acts, quantized ? from : from * 4);
     call.scales = quantized ? e.at(acts, input.scaleOffset + from / 32 * 8) : acts;

@@ -1,6 +1,5 @@
 #include "codegen/cuda/EmitCuda.h"
 
-#include <algorithm>
 #include <cctype>
 #include <cstddef>
 #include <cstdio>
@@ -75,24 +74,6 @@ const char *kvText(AxmKvType type) {
   return type == AXM_KV_F32 ? "F32" : type == AXM_KV_F16 ? "F16" : "Int8";
 }
 
-bool anyRange(const KernelSpec &spec, bool quantized) {
-  return std::any_of(spec.ranges.begin(), spec.ranges.end(), [&](const plan::LinearRange &r) {
-    return plan::isQuantized(r.format) == quantized;
-  });
-}
-
-/// Where each segment begins in a stripe.
-std::vector<uint64_t> segmentBegins(const KernelSpec &spec, AxmFormat format) {
-  std::vector<uint64_t> begins = {0};
-  for (size_t i = 0; i < spec.cuts.size(); ++i) {
-    // A stripe that ends here has the bytes before this segment.
-    std::vector<uint32_t> before(spec.cuts.begin(),
-                                 spec.cuts.begin() + static_cast<std::ptrdiff_t>(i));
-    begins.push_back(plan::stripeBytes(format, spec.cuts[i], before));
-  }
-  return begins;
-}
-
 void emitRange(const KernelSpec &spec, size_t index, Constants &out) {
   const plan::LinearRange &range = spec.ranges[index];
   std::string number = std::to_string(index);
@@ -104,7 +85,10 @@ void emitRange(const KernelSpec &spec, size_t index, Constants &out) {
   inner.wide("stripeBytes", plan::stripeBytes(range.format, spec.inner, spec.cuts));
   inner.number("groupBytes", plan::groupBytes(range.format));
   inner.number("runBytes", plan::runBytes(range.format));
-  inner.list("segmentBegin", segmentBegins(spec, range.format));
+  std::vector<uint64_t> begins;
+  for (size_t i = 0; i <= spec.cuts.size(); ++i)
+    begins.push_back(plan::segmentBegin(range.format, spec.cuts, i));
+  inner.list("segmentBegin", begins);
   inner.flag("hasBias", range.bias);
   std::vector<plan::KernelArg> args = plan::kernelArgs(spec);
   for (size_t i = 0; i < args.size(); ++i) {
@@ -152,8 +136,8 @@ std::string emitConstants(const KernelSpec &spec) {
   if (linear) {
     c.number("qrowBytes", AXM_QROW_BYTES(inner));
     c.flag("norm", spec.prologue == Prologue::Norm);
-    c.flag("quantizeIn", spec.prologue != Prologue::None && anyRange(spec, true));
-    c.flag("keepFloats", anyRange(spec, false));
+    c.flag("quantizeIn", spec.prologue != Prologue::None && plan::anyRange(spec, true));
+    c.flag("keepFloats", plan::anyRange(spec, false));
     c.flag("head", spec.epilogue == Epilogue::Head);
     c.flag("residual", spec.epilogue == Epilogue::Residual);
     c.flag("quantizeOut", spec.quantizeOut);
@@ -264,17 +248,16 @@ CudaSource emitCuda(const std::vector<KernelSpec> &specs) {
     std::string constants = spec.name + "Constants";
     CudaKernel kernel;
     bool linear = spec.kind == KernelKind::Linear;
-    if (linear && spec.prologue != Prologue::None &&
-        (spec.prologue == Prologue::Norm || anyRange(spec, true))) {
+    if (plan::hasPrologue(spec)) {
       kernel.prologue.symbol = spec.name + "_rows";
       kernel.prologue.threads = kThreads;
       kernel.prologue.units = 1;
       kernel.prologue.unitsPerBlock = kWarps;
       emitEntry(kernel.prologue, "linearPrologue<" + constants + ">", source.text);
       uint32_t inner = plan::rowStride(spec.inner);
-      if (spec.prologue == Prologue::Norm && anyRange(spec, false))
+      if (spec.prologue == Prologue::Norm && plan::anyRange(spec, false))
         kernel.scratchPerToken += 4 * inner;
-      if (anyRange(spec, true))
+      if (plan::anyRange(spec, true))
         kernel.scratchPerToken += AXM_QROW_BYTES(inner);
     }
     for (uint32_t tiles : {1u, kManyTiles}) {

@@ -67,6 +67,14 @@ uint64_t stripeBytes(AxmFormat format, uint32_t inner, const std::vector<uint32_
   return bytes;
 }
 
+uint64_t segmentBegin(AxmFormat format, const std::vector<uint32_t> &cuts, size_t index) {
+  if (index == 0)
+    return 0;
+  // A stripe that ends there has the bytes before it.
+  size_t last = index - 1;
+  return stripeBytes(format, cuts[last], {cuts.data(), cuts.data() + last});
+}
+
 uint64_t packedBytes(const LinearRange &range, uint32_t inner, const std::vector<uint32_t> &cuts) {
   return packedRows(range) / AXM_STRIPE * stripeBytes(range.format, inner, cuts);
 }
@@ -86,9 +94,16 @@ uint64_t kvHeadBytes(AxmKvType type, uint32_t headDim) {
   return (bytes + 63) / 64 * 64;
 }
 
-static bool anyQuantized(const KernelSpec &spec) {
-  return std::any_of(spec.ranges.begin(), spec.ranges.end(),
-                     [](const LinearRange &r) { return isQuantized(r.format); });
+bool anyRange(const KernelSpec &spec, bool quantized) {
+  return std::any_of(spec.ranges.begin(), spec.ranges.end(), [&](const LinearRange &range) {
+    return isQuantized(range.format) == quantized;
+  });
+}
+
+bool hasPrologue(const KernelSpec &spec) {
+  if (spec.kind != KernelKind::Linear || spec.prologue == Prologue::None)
+    return false;
+  return spec.prologue == Prologue::Norm || anyRange(spec, true);
 }
 
 static void addKvArgs(const KernelSpec &spec, bool write, std::vector<KernelArg> &args) {
@@ -101,7 +116,7 @@ static void addKvArgs(const KernelSpec &spec, bool write, std::vector<KernelArg>
 }
 
 static void addLinearArgs(const KernelSpec &spec, std::vector<KernelArg> &args) {
-  bool qrows = spec.prologue == Prologue::None && anyQuantized(spec);
+  bool qrows = spec.prologue == Prologue::None && anyRange(spec, true);
   args.push_back(
       {"input", AXM_SPACE_WORKSPACE, 0,
        qrows ? AXM_QROW_BYTES(padTo(spec.inner, AXM_GROUP)) : 4ull * rowStride(spec.inner)});
@@ -228,11 +243,9 @@ KernelScratch kernelScratch(const KernelSpec &spec) {
   if (spec.kind == KernelKind::Linear && spec.prologue != Prologue::None) {
     // Normalized rows are kept for float weights; for quantized ones a single row is a passing
     // stage.
-    bool anyFloat = !std::all_of(spec.ranges.begin(), spec.ranges.end(),
-                                 [](const LinearRange &r) { return isQuantized(r.format); });
     if (spec.prologue == Prologue::Norm)
-      (anyFloat ? scratch.perToken : scratch.fixed) += 4ull * rowStride(spec.inner);
-    if (anyQuantized(spec))
+      (anyRange(spec, false) ? scratch.perToken : scratch.fixed) += 4ull * rowStride(spec.inner);
+    if (anyRange(spec, true))
       scratch.perToken += AXM_QROW_BYTES(padTo(spec.inner, AXM_GROUP));
     scratch.fixed += 64;
   }

@@ -99,6 +99,8 @@ uint32_t runBytes(AxmFormat format);
 uint32_t packedRows(const LinearRange &range);
 /// Bytes of one stripe (8 rows) with `inner` columns and these cuts.
 uint64_t stripeBytes(AxmFormat format, uint32_t inner, const std::vector<uint32_t> &cuts);
+/// Where segment `index` of K begins in a stripe, in bytes.
+uint64_t segmentBegin(AxmFormat format, const std::vector<uint32_t> &cuts, size_t index);
 /// Bytes of the whole packed tensor.
 uint64_t packedBytes(const LinearRange &range, uint32_t inner, const std::vector<uint32_t> &cuts);
 /// Byte size of a plain f32 vector of n elements, zero padded to 32.
@@ -108,6 +110,10 @@ inline uint64_t vectorBytes(uint32_t n) { return 4ull * padTo(n, AXM_GROUP); }
 uint64_t kvHeadBytes(AxmKvType type, uint32_t headDim);
 uint64_t kvKeyBytes(AxmKvType type, uint32_t headDim);
 
+/// Whether any range has quantized weights; whether any has float weights.
+bool anyRange(const KernelSpec &spec, bool quantized);
+/// Whether rows are prepared in the scratch before a Linear kernel's products.
+bool hasPrologue(const KernelSpec &spec);
 /// The arguments of a kernel, in order.
 std::vector<KernelArg> kernelArgs(const KernelSpec &spec);
 /// Unit kind and count, thread scratch.
