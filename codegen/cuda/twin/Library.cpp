@@ -36,6 +36,20 @@ static const AxmTwinCalls kCalls = {
     countDot,
 };
 
+/// The dynamic linker knows a library by its path, so a path of one that is loaded would give that
+/// one: the number of a closed file comes again.
+static void *open(int file) {
+  std::string path = "/proc/self/fd/" + std::to_string(file);
+  void *other = dlopen(path.c_str(), RTLD_NOW | RTLD_NOLOAD);
+  if (!other)
+    return dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  dlclose(other);
+  int next = dup(file);
+  void *handle = next < 0 ? nullptr : open(next);
+  close(next);
+  return handle;
+}
+
 Result<std::unique_ptr<Library>> Library::load(const void *bytes, size_t size) {
   // A file without a name: nothing is left behind, whatever happens.
   int file = memfd_create("axiom-twin", MFD_CLOEXEC);
@@ -51,7 +65,7 @@ Result<std::unique_ptr<Library>> Library::load(const void *bytes, size_t size) {
     }
     done += static_cast<size_t>(wrote);
   }
-  void *handle = dlopen(("/proc/self/fd/" + std::to_string(file)).c_str(), RTLD_NOW | RTLD_LOCAL);
+  void *handle = open(file);
   std::string why = handle ? "" : dlerror();
   close(file);
   if (!handle)

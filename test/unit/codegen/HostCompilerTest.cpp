@@ -9,6 +9,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -118,6 +119,21 @@ TEST_F(HostCompiler, SaysWhatIsWrong) {
   unsetenv("CXX");
   setenv("PATH", "/nowhere", 1);
   expect(compileForTwin("test.cu", kSource), Code::Unsupported, "variable CXX");
+}
+
+TEST_F(HostCompiler, LibrariesAreKeptApart) {
+  std::vector<std::unique_ptr<twin::Library>> libraries;
+  for (const char *name : {"first", "second", "third"}) {
+    std::string source = std::string("#include \"codegen/cuda/kernels/Launch.h\"\n") +
+                         "AXIOM_KERNEL(32, 1) " + name + "(int) {}\n";
+    Result<std::string> bytes = compileForTwin("test.cu", source);
+    ASSERT_TRUE(bytes.ok()) << bytes.status().message();
+    auto library = twin::Library::load(bytes->data(), bytes->size());
+    ASSERT_TRUE(library.ok()) << library.status().message();
+    EXPECT_NE((*library)->find(name), nullptr);
+    libraries.push_back(std::move(*library));
+  }
+  EXPECT_EQ(libraries[0]->find("third"), nullptr);
 }
 
 TEST_F(HostCompiler, OtherFilesAreNoLibraries) {

@@ -1,0 +1,57 @@
+// The memory of a device: real memory of this process, at addresses that are not given out twice
+// as long as there are others, with a gap behind each range. What is fresh holds 0xff bytes.
+#ifndef AXIOM_TEST_STANDIN_DEVICE_MEMORY_H
+#define AXIOM_TEST_STANDIN_DEVICE_MEMORY_H
+
+#include "codegen/cuda/twin/GlobalMemory.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+
+namespace axiom::standin {
+
+class DeviceMemory {
+public:
+  explicit DeviceMemory(size_t bytes) : total(bytes) {}
+  ~DeviceMemory();
+  DeviceMemory(const DeviceMemory &) = delete;
+  DeviceMemory &operator=(const DeviceMemory &) = delete;
+
+  /// 0: there is not enough.
+  uintptr_t allocate(size_t bytes);
+  /// False: no range begins there.
+  bool release(uintptr_t address);
+  void releaseAll();
+
+  /// Whether all these bytes lie in one range.
+  bool holds(uintptr_t address, size_t bytes) const;
+  /// Bytes of the range that begins there; 0: none does.
+  size_t sizeOf(uintptr_t address) const;
+  /// Whether the address could be the device's, used or not.
+  bool owns(uintptr_t address) const {
+    return arena && address - reinterpret_cast<uintptr_t>(arena) < kArena;
+  }
+  size_t totalBytes() const { return total; }
+  size_t freeBytes() const { return total - used; }
+  const std::map<uintptr_t, size_t> &ranges() const { return sizes; }
+  const twin::GlobalMemory &global() const { return known; }
+
+private:
+  static constexpr size_t kArena = size_t(1) << 38, kPage = 4096;
+
+  size_t total, used = 0;
+  char *arena = nullptr;
+  size_t next = 0;  ///< where in the arena the next range is looked for
+  int pattern = -1; ///< a file of 0xff bytes
+  std::map<uintptr_t, size_t> sizes;
+  twin::GlobalMemory known;
+
+  bool prepare();
+  uintptr_t place(size_t extent);
+  bool fill(char *at, size_t extent);
+};
+
+} // namespace axiom::standin
+
+#endif
