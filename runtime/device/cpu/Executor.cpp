@@ -17,7 +17,7 @@ namespace {
 
 using ull = unsigned long long;
 
-constexpr uint32_t kMaxTokens = 65536, kMaxThreads = 4096;
+constexpr uint32_t kMaxThreads = 4096;
 constexpr uint64_t kAlign = 64; ///< of slots and scratch
 
 /// How many units a thread takes at a time where they differ in cost: small parts even the end out,
@@ -54,9 +54,9 @@ uint64_t scratchBytes(const LoadedProgram &program, uint32_t maxTokens) {
 }
 
 Status checkOptions(const LoadedProgram &program, const ExecutorOptions &options) {
-  if (options.maxTokens == 0 || options.maxTokens > kMaxTokens)
-    return Status(Code::InvalidArgument,
-                  format("%u tokens a step; 1 to %u are possible", options.maxTokens, kMaxTokens));
+  if (options.maxTokens == 0 || options.maxTokens > kMaxStepTokens)
+    return Status(Code::InvalidArgument, format("%u tokens a step; 1 to %u are possible",
+                                                options.maxTokens, kMaxStepTokens));
   for (const LoadedKernel &kernel : program.kernels)
     if (kernel.row.unitKind == AXM_UNITS_PER_TOKEN &&
         uint64_t(kernel.row.unitCount) * options.maxTokens > 1u << 31)
@@ -93,7 +93,6 @@ struct Executor::Impl {
   size_t firstPhase = 0, endPhase = 0;
   Status hookStatus;
 
-  Status checkInput(const StepInput &input) const;
   void bindInput(const StepInput &input);
   void runThread(uint32_t thread);
   void runLaunch(size_t index, uint32_t thread);
@@ -128,6 +127,8 @@ Result<std::unique_ptr<Executor>> Executor::create(std::shared_ptr<const Artifac
   const LoadedProgram &program = artifact->program();
   if (program.kernels.empty())
     return Status(Code::InvalidArgument, "the artifact was opened without its code");
+  if (artifact->cuda())
+    return Status(Code::InvalidArgument, "the artifact was opened for a GPU, not for the CPU");
   AXIOM_ASSIGN_OR_RETURN(std::unique_ptr<Executor> executor, create(program, options));
   executor->impl_->artifact = std::move(artifact);
   return executor;
@@ -211,47 +212,6 @@ void Executor::clearBlock(uint32_t block) {
   impl_->used[block] = 0;
 }
 
-Status Executor::Impl::checkInput(const StepInput &in) const {
-  auto wrong = [](const std::string &message) {
-    return Status(Code::InvalidArgument, "step: " + message);
-  };
-  size_t count = in.tokens.size();
-  if (count == 0 || count > options.maxTokens)
-    return wrong(format("%zu tokens; 1 to %u are possible", count, options.maxTokens));
-  if (in.positions.size() != count || in.tableOffsets.size() != count || in.rows.size() > count)
-    return wrong(format("%zu tokens with %zu positions, %zu table offsets and %zu rows", count,
-                        in.positions.size(), in.tableOffsets.size(), in.rows.size()));
-  const ArtifactConfig &config = program->config;
-  for (size_t i = 0; i < count; ++i) {
-    if (in.tokens[i] < 0 || static_cast<uint32_t>(in.tokens[i]) >= config.vocab)
-      return wrong(format("token %d; 0 to %u are possible", in.tokens[i], config.vocab - 1));
-    if (in.positions[i] < 0 || static_cast<uint32_t>(in.positions[i]) >= config.maxContext)
-      return wrong(
-          format("position %d; 0 to %u are possible", in.positions[i], config.maxContext - 1));
-    uint64_t last =
-        uint64_t(in.tableOffsets[i]) + static_cast<uint32_t>(in.positions[i]) / AXM_KV_BLOCK;
-    if (last >= in.blockTables.size())
-      return wrong(format(
-          "position %d of a sequence whose table starts at %u needs entry %llu of %zu",
-          in.positions[i], in.tableOffsets[i], static_cast<ull>(last), in.blockTables.size()));
-  }
-  for (uint32_t block : in.blockTables)
-    if (block >= options.numBlocks)
-      return wrong(format("block %u of %u", block, options.numBlocks));
-  if (in.firstPhase >= in.endPhase || in.firstPhase >= table.phases.size())
-    return wrong(format("phases %u to %u of %zu", in.firstPhase, in.endPhase, table.phases.size()));
-  for (uint32_t row : in.rows)
-    if (row >= count)
-      return wrong(format("row %u of %zu tokens", row, count));
-  if (!in.rows.empty()) {
-    uintptr_t logits = reinterpret_cast<uintptr_t>(in.logits),
-              tiles = reinterpret_cast<uintptr_t>(in.tiles);
-    if (!logits || !tiles || logits % kAlign != 0 || tiles % kAlign != 0)
-      return wrong("logits and tiles must be given, aligned to 64 bytes");
-  }
-  return Status::okStatus();
-}
-
 void Executor::Impl::bindInput(const StepInput &in) {
   numTokens = static_cast<uint32_t>(in.tokens.size());
   numRows = static_cast<uint32_t>(in.rows.size());
@@ -285,7 +245,9 @@ Status Executor::step(const StepInput &input) {
   };
   if (broken())
     return gone();
-  AXIOM_RETURN_IF_ERROR(impl_->checkInput(input));
+  AXIOM_RETURN_IF_ERROR(
+      checkStep(input, impl_->program->config,
+                {impl_->options.maxTokens, impl_->options.numBlocks, impl_->table.phases.size()}));
   impl_->bindInput(input);
   impl_->hookStatus = Status::okStatus();
   if (impl_->profiler)
@@ -301,13 +263,10 @@ Status Executor::step(const StepInput &input) {
 }
 
 void Executor::Impl::callHook(uint32_t layer) {
-  try {
-    hook(layer, reinterpret_cast<const float *>(slots[program->plan.residualSlot]), numTokens);
-  } catch (const std::exception &error) {
-    hookStatus = Status(Code::Internal, format("the layer hook failed: %s", error.what()));
-  } catch (...) {
-    hookStatus = Status(Code::Internal, "the layer hook failed");
-  }
+  const auto *hidden = reinterpret_cast<const float *>(slots[program->plan.residualSlot]);
+  Status status = callLayerHook(hook, layer, hidden, numTokens);
+  if (!status.ok())
+    hookStatus = std::move(status);
 }
 
 void Executor::Impl::runThread(uint32_t thread) {

@@ -9,10 +9,10 @@
 #include "runtime/artifact/Artifact.h"
 #include "runtime/artifact/Program.h"
 #include "runtime/base/Status.h"
+#include "runtime/device/Step.h"
 #include "runtime/device/cpu/Profile.h"
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <span>
 
@@ -33,20 +33,6 @@ struct ExecutorMemory {
   uint64_t kv = 0;        ///< numBlocks blocks
   uint64_t tables = 0;    ///< resolved arguments
   uint64_t total() const { return workspace + scratch + kv + tables; }
-};
-
-/// T tokens of any mix of sequences. All pointers are borrowed for the duration of step().
-struct StepInput {
-  std::span<const int32_t> tokens;        ///< [T], each < vocab
-  std::span<const int32_t> positions;     ///< [T], each < maxContext
-  std::span<const uint32_t> tableOffsets; ///< [T]: where the token's sequence starts in blockTables
-  std::span<const uint32_t> blockTables;  ///< block ids of all sequences, concatenated
-  std::span<const uint32_t> rows; ///< [R]: token index of each row that reaches the head, R <= T
-  float *logits = nullptr;        ///< [R][config.logitsStride()], 64-byte aligned; R > 0
-  AxmTile *tiles = nullptr;       ///< [R][config.numTiles()], 64-byte aligned; R > 0
-  /// The phases of the plan that run, numbered with all repetitions written out: [first, end).
-  /// Slots keep what an earlier part of a step has left in them (slot()).
-  uint32_t firstPhase = 0, endPhase = UINT32_MAX;
 };
 
 class Executor {
@@ -81,8 +67,7 @@ public:
   std::span<uint8_t> slot(uint32_t index);
 
   /// Called by thread 0 after each repetition of a repeat over layers, while the other threads
-  /// wait: hidden state after `layer`, T rows of config.hiddenStride() elements. Empty: none.
-  using LayerHook = std::function<void(uint32_t layer, const float *hidden, uint32_t numTokens)>;
+  /// wait. Empty: none.
   void setLayerHook(LayerHook hook);
 
   /// On: times are collected from the next step on, beginning at zero (this call allocates what

@@ -1,23 +1,12 @@
-// The plan of a program with every repetition written out and every argument resolved to an
-// address, so that a step only walks arrays.
+// Which variant of a task runs, and how many units it has, by the step's tokens and positions.
 #ifndef AXIOM_RUNTIME_DEVICE_CPU_LAUNCH_H
 #define AXIOM_RUNTIME_DEVICE_CPU_LAUNCH_H
 
-#include "runtime/artifact/Program.h"
-#include "runtime/base/Status.h"
+#include "runtime/device/LaunchTable.h"
 
 #include <cstdint>
-#include <vector>
 
 namespace axiom {
-
-/// One task of one repetition.
-struct Launch {
-  const LoadedKernel *kernels[3]; ///< for 1, 2..8, more tokens
-  uint32_t firstArg;              ///< in LaunchTable::args
-  bool balance;
-  bool perRow; ///< numTokens is the number of rows, not of tokens
-};
 
 /// What a step makes of a launch.
 struct LaunchShape {
@@ -30,33 +19,6 @@ struct LaunchShape {
 /// its units. A variant with units per span gives way to the last one where its memory would not
 /// hold the spans.
 LaunchShape launchShape(const Launch &launch, uint32_t tokens, uint32_t lastPosition);
-
-/// The launches between two barriers.
-struct LaunchPhase {
-  uint32_t firstLaunch, numLaunches;
-  int64_t layerDone; ///< the layer that ends with this phase, or -1
-};
-
-/// An argument whose address comes with each step.
-struct StepArg {
-  uint32_t arg; ///< in LaunchTable::args
-  AxmSpace space;
-};
-
-struct LaunchTable {
-  std::vector<Launch> launches;
-  std::vector<LaunchPhase> phases;
-  std::vector<void *> args;
-  std::vector<StepArg> stepArgs;
-  uint64_t scratchFixed = 0, scratchPerToken = 0; ///< largest of all kernels, each on its own
-};
-
-/// What launches, phases and arguments of `program` take, in bytes.
-uint64_t launchTableBytes(const LoadedProgram &program);
-
-/// `slots` holds the address of each workspace slot, `kv` that of the pool.
-LaunchTable buildLaunchTable(const LoadedProgram &program, const std::vector<uint8_t *> &slots,
-                             uint8_t *kv);
 
 } // namespace axiom
 
