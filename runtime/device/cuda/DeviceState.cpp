@@ -1,0 +1,217 @@
+#include "runtime/device/cuda/DeviceState.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace axiom::cuda {
+
+namespace {
+
+constexpr uint64_t kSlotAlign = 256;
+
+uint64_t slotBytes(const SlotInfo &slot, uint32_t tokens) {
+  return (slot.fixed + slot.perToken * tokens + kSlotAlign - 1) / kSlotAlign * kSlotAlign;
+}
+
+uint8_t *address(const DeviceMemory &memory) { return reinterpret_cast<uint8_t *>(memory.get()); }
+DevicePointer pointer(const void *address) { return reinterpret_cast<DevicePointer>(address); }
+
+} // namespace
+
+DeviceState::DeviceState(std::shared_ptr<const Resident> resident, const Artifact &artifact,
+                         const CudaOptions &options)
+    : resident_(std::move(resident)), image_(*artifact.cuda()), options_(options),
+      program_(artifact.program()) {
+  program_.weights = address(resident_->weights);
+}
+
+Result<std::unique_ptr<DeviceState>> DeviceState::create(std::shared_ptr<const Resident> resident,
+                                                         const Artifact &artifact,
+                                                         const CudaOptions &options,
+                                                         const CudaMemory &memory) {
+  std::unique_ptr<DeviceState> state(new DeviceState(std::move(resident), artifact, options));
+  AXIOM_RETURN_IF_ERROR(state->allocate(memory));
+  state->buildTable();
+  return state;
+}
+
+Status DeviceState::allocate(const CudaMemory &memory) {
+  const std::shared_ptr<const Context> &c = resident_->context;
+  AXIOM_ASSIGN_OR_RETURN(workspace_, allocateDevice(c, memory.workspace, "the workspace"));
+  AXIOM_ASSIGN_OR_RETURN(scratch_, allocateDevice(c, memory.scratch, "scratch"));
+  AXIOM_ASSIGN_OR_RETURN(inputs_, allocateDevice(c, memory.inputs, "a step's inputs"));
+  AXIOM_ASSIGN_OR_RETURN(logits_, allocateDevice(c, memory.logits, "rows of logits"));
+  AXIOM_ASSIGN_OR_RETURN(tiles_, allocateDevice(c, memory.tiles, "tiles of logits"));
+  AXIOM_ASSIGN_OR_RETURN(kv_, allocateDevice(c, memory.kv, "the KV cache"));
+  AXIOM_ASSIGN_OR_RETURN(staging_, allocatePinned(c, memory.inputs, "a step's inputs"));
+  AXIOM_ASSIGN_OR_RETURN(results_,
+                         allocatePinned(c, memory.logits + memory.tiles, "a step's results"));
+  AXIOM_ASSIGN_OR_RETURN(stream_, createStream(c));
+  AXIOM_ASSIGN_OR_RETURN(copied_, createEvent(c));
+  std::memset(staging_.get(), 0, memory.inputs);
+  AXIOM_CUDA(context(), cuMemsetD8Async, kv_.get(), 0, memory.kv, stream_.get());
+  return Status::okStatus();
+}
+
+void DeviceState::buildTable() {
+  uint64_t offset = 0;
+  for (const SlotInfo &slot : program_.plan.slots) {
+    slots_.push_back(address(workspace_) + offset);
+    offset += slotBytes(slot, options_.maxTokens);
+  }
+  table_ = buildLaunchTable(program_, slots_, address(kv_));
+}
+
+Status DeviceState::clearBlock(uint32_t block) {
+  uint64_t bytes = program_.kv.blockBytes;
+  AXIOM_CUDA(context(), cuMemsetD8Async, kv_.get() + block * bytes, 0, bytes, stream_.get());
+  return Status::okStatus();
+}
+
+Status DeviceState::synchronize() {
+  AXIOM_CUDA(context(), cuStreamSynchronize, stream_.get());
+  copying_ = false;
+  return Status::okStatus();
+}
+
+Status DeviceState::copyInputs(const StepInput &in, const StepLayout &layout) {
+  if (copying_)
+    AXIOM_CUDA(context(), cuEventSynchronize, copied_.get());
+  copying_ = false;
+  uint64_t bytes = layout.pack(in, static_cast<uint8_t *>(staging_.get()));
+  AXIOM_CUDA(context(), cuMemcpyHtoDAsync, inputs_.get(), staging_.get(), bytes, stream_.get());
+  if (in.rows.empty()) { // else the step waits for its results
+    AXIOM_CUDA(context(), cuEventRecord, copied_.get(), stream_.get());
+    copying_ = true;
+  }
+  return Status::okStatus();
+}
+
+void DeviceState::bind(const StepLayout &layout) {
+  for (const StepArg &arg : table_.stepArgs)
+    table_.args[arg.arg] = arg.space == AXM_SPACE_LOGITS ? address(logits_)
+                           : arg.space == AXM_SPACE_TILES
+                               ? address(tiles_)
+                               : address(inputs_) + layout.offsetOf(arg.space);
+}
+
+Status DeviceState::launchStage(const AxmCudaStage &stage, FunctionHandle function, uint32_t tokens,
+                                AxmCudaLaunch &launch) {
+  void *parameters[] = {&launch};
+  Status status = context().check(
+      "cuLaunchKernel",
+      context().driver().cuLaunchKernel(function, static_cast<unsigned>(cudaBlocks(stage, tokens)),
+                                        1, 1, stage.threads, 1, 1, stage.sharedBytes, stream_.get(),
+                                        parameters, nullptr));
+  return status.ok() ? status : status.withContext(format("kernel %s", stage.symbol));
+}
+
+Status DeviceState::launchPhase(const LaunchPhase &phase, const StepLayout &layout) {
+  for (uint32_t i = phase.firstLaunch; i < phase.firstLaunch + phase.numLaunches; ++i) {
+    const Launch &task = table_.launches[i];
+    uint32_t tokens = task.perRow ? layout.rowBucket : layout.tokenBucket;
+    if (tokens == 0)
+      continue;
+    auto index = static_cast<size_t>(task.kernels[2] - program_.kernels.data());
+    const AxmCudaKernel &kernel = image_.kernels[index];
+    const KernelFunctions &functions = resident_->functions[index];
+    AxmCudaLaunch launch{};
+    std::copy_n(table_.args.begin() + task.firstArg, task.kernels[2]->row.numArgs, launch.args);
+    launch.scratch = address(scratch_);
+    launch.tokens = reinterpret_cast<const uint32_t *>(
+        address(inputs_) + (task.perRow ? layout.rowCount : layout.tokenCount));
+    if (functions.prologue)
+      AXIOM_RETURN_IF_ERROR(launchStage(kernel.prologue, functions.prologue, tokens, launch));
+    bool few = tokens <= AXM_CUDA_FEW_TOKENS;
+    AXIOM_RETURN_IF_ERROR(launchStage(few ? kernel.few : kernel.many,
+                                      few ? functions.few : functions.many, tokens, launch));
+  }
+  return Status::okStatus();
+}
+
+Status DeviceState::callHook(uint32_t layer, uint32_t numTokens, const LayerHook &hook,
+                             Status &hookStatus) {
+  uint64_t bytes = uint64_t(numTokens) * program_.config.hiddenStride() * sizeof(float);
+  hidden_.resize(bytes);
+  AXIOM_CUDA(context(), cuMemcpyDtoHAsync, hidden_.data(),
+             pointer(slots_[program_.plan.residualSlot]), bytes, stream_.get());
+  AXIOM_RETURN_IF_ERROR(synchronize());
+  Status status =
+      callLayerHook(hook, layer, reinterpret_cast<const float *>(hidden_.data()), numTokens);
+  if (!status.ok())
+    hookStatus = std::move(status);
+  return Status::okStatus();
+}
+
+Status DeviceState::launchAll(const StepInput &in, const StepLayout &layout, const LayerHook &hook,
+                              Status &hookStatus) {
+  bind(layout);
+  size_t end = std::min<size_t>(in.endPhase, table_.phases.size());
+  for (size_t p = in.firstPhase; p < end; ++p) {
+    const LaunchPhase &phase = table_.phases[p];
+    AXIOM_RETURN_IF_ERROR(launchPhase(phase, layout));
+    if (hook && phase.layerDone >= 0)
+      AXIOM_RETURN_IF_ERROR(callHook(static_cast<uint32_t>(phase.layerDone),
+                                     static_cast<uint32_t>(in.tokens.size()), hook, hookStatus));
+  }
+  return Status::okStatus();
+}
+
+Result<GraphExec> DeviceState::capture(const StepLayout &layout) {
+  bind(layout);
+  const std::shared_ptr<const Context> &c = resident_->context;
+  AXIOM_CUDA(*c, cuStreamBeginCapture, stream_.get(), kCaptureThreadLocal);
+  Status launched;
+  for (const LaunchPhase &phase : table_.phases)
+    if (launched.ok())
+      launched = launchPhase(phase, layout);
+  GraphHandle handle = nullptr; // ended in any case, so that the stream can be used again
+  Status ended =
+      c->check("cuStreamEndCapture", c->driver().cuStreamEndCapture(stream_.get(), &handle));
+  Graph graph;
+  if (handle)
+    graph = Graph(c, handle);
+  AXIOM_RETURN_IF_ERROR(launched);
+  AXIOM_RETURN_IF_ERROR(ended);
+  GraphExecHandle exec = nullptr;
+  AXIOM_CUDA(*c, cuGraphInstantiate, &exec, handle, 0);
+  return GraphExec(c, exec);
+}
+
+Status DeviceState::launchGraph(const StepLayout &layout) {
+  auto key = std::pair(layout.tokenBucket, layout.rowBucket);
+  auto found = graphs_.find(key);
+  if (found == graphs_.end()) {
+    AXIOM_ASSIGN_OR_RETURN(GraphExec exec, capture(layout));
+    found = graphs_.emplace(key, std::move(exec)).first;
+  }
+  AXIOM_CUDA(context(), cuGraphLaunch, found->second.get(), stream_.get());
+  return Status::okStatus();
+}
+
+Status DeviceState::copyResults(const StepInput &in) {
+  const ArtifactConfig &config = program_.config;
+  uint64_t logits = in.rows.size() * uint64_t(config.logitsStride()) * sizeof(float);
+  uint64_t tiles = in.rows.size() * uint64_t(config.numTiles()) * sizeof(AxmTile);
+  auto *results = static_cast<uint8_t *>(results_.get());
+  AXIOM_CUDA(context(), cuMemcpyDtoHAsync, results, logits_.get(), logits, stream_.get());
+  AXIOM_CUDA(context(), cuMemcpyDtoHAsync, results + logits, tiles_.get(), tiles, stream_.get());
+  AXIOM_RETURN_IF_ERROR(synchronize());
+  std::memcpy(in.logits, results, logits);
+  std::memcpy(in.tiles, results + logits, tiles);
+  return Status::okStatus();
+}
+
+Status DeviceState::step(const StepInput &in, const LayerHook &hook, Status &hookStatus) {
+  StepLayout layout(bucketOf(static_cast<uint32_t>(in.tokens.size()), options_.maxTokens),
+                    bucketOf(static_cast<uint32_t>(in.rows.size()), options_.maxRows));
+  AXIOM_RETURN_IF_ERROR(copyInputs(in, layout));
+  bool whole = in.firstPhase == 0 && in.endPhase >= table_.phases.size();
+  if (options_.graphs && whole && !hook)
+    AXIOM_RETURN_IF_ERROR(launchGraph(layout));
+  else
+    AXIOM_RETURN_IF_ERROR(launchAll(in, layout, hook, hookStatus));
+  return in.rows.empty() ? Status::okStatus() : copyResults(in);
+}
+
+} // namespace axiom::cuda
