@@ -36,6 +36,14 @@ Status proveCudaPlan(const Metadata &metadata, const CudaImage &image);
 /// The launches that there are: the prologue, then the bodies.
 std::vector<const AxmCudaStage *> cudaStages(const AxmCudaKernel &kernel);
 
+/// The body for a step, or a graph, of up to so many tokens: its place in `bodies`.
+inline size_t cudaBody(const AxmCudaKernel &kernel, uint32_t tokens) {
+  size_t i = 0;
+  while (i + 1 < AXM_CUDA_BODIES && tokens > kernel.bodies[i].mostTokens)
+    ++i;
+  return i;
+}
+
 /// Blocks of a stage's grid for so many tokens.
 inline uint64_t cudaBlocks(const AxmCudaStage &stage, uint32_t tokens) {
   uint64_t tiles = (uint64_t(tokens) + stage.tokensPerTile - 1) / stage.tokensPerTile;

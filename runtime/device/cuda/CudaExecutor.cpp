@@ -42,17 +42,16 @@ Result<CudaMemory> CudaExecutor::plan(const Artifact &artifact, const CudaOption
                   format("%u tokens and %u rows a step; 1 to %u tokens, and 1 row to as many are "
                          "possible",
                          options.maxTokens, options.maxRows, kMaxStepTokens));
-  // Slots are at most 2^40 + 2^40 a token, scratch 2^40 a token, tokens 2^16.
+  // Slots and scratch are at most 2^40 and 2^40 a token, tokens 2^16.
   std::optional<uint64_t> workspace = 0;
   for (const SlotInfo &slot : program.plan.slots)
     workspace = workspace ? checkedAdd(*workspace,
                                        alignUp(slot.fixed + slot.perToken * options.maxTokens, 256))
                           : workspace;
-  uint64_t scratchPerToken = 0;
+  uint64_t scratch = 0;
   for (const AxmCudaKernel &kernel : image->kernels)
-    scratchPerToken = std::max(scratchPerToken, kernel.scratchPerToken);
+    scratch = std::max(scratch, kernel.scratchFixed + kernel.scratchPerToken * options.maxTokens);
   auto kv = checkedMul(options.numBlocks, program.kv.blockBytes);
-  uint64_t scratch = scratchPerToken * options.maxTokens;
   if (!workspace || !kv || *workspace > kMost || *kv > kMost || scratch > kMost)
     return Status(Code::Resource,
                   format("%u tokens a step and %u KV blocks need more memory than can be addressed",
@@ -60,6 +59,7 @@ Result<CudaMemory> CudaExecutor::plan(const Artifact &artifact, const CudaOption
   CudaMemory memory;
   memory.workspace = rounded(*workspace);
   memory.scratch = rounded(scratch);
+  memory.counters = rounded(AXM_CUDA_COUNTERS * sizeof(uint32_t));
   memory.kv = rounded(*kv);
   memory.inputs = rounded(StepLayout(options.maxTokens, options.maxRows).bytes(options.numBlocks));
   memory.logits =

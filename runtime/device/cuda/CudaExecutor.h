@@ -24,11 +24,12 @@ struct CudaOptions {
 /// Bytes of device memory that an executor takes, each rounded up to what the driver gives.
 struct CudaMemory {
   uint64_t workspace = 0; ///< slots for maxTokens
-  uint64_t scratch = 0;   ///< what prologues leave for their kernels
+  uint64_t scratch = 0;   ///< what a kernel's launches and blocks leave for each other
+  uint64_t counters = 0;  ///< between the blocks of a launch
   uint64_t inputs = 0;
   uint64_t logits = 0, tiles = 0; ///< of maxRows rows
   uint64_t kv = 0;                ///< numBlocks blocks
-  uint64_t total() const { return workspace + scratch + inputs + logits + tiles + kv; }
+  uint64_t total() const { return workspace + scratch + counters + inputs + logits + tiles + kv; }
 };
 
 class CudaExecutor {

@@ -39,6 +39,7 @@ Status DeviceState::allocate(const CudaMemory &memory) {
   const std::shared_ptr<const Context> &c = resident_->context;
   AXIOM_ASSIGN_OR_RETURN(workspace_, allocateDevice(c, memory.workspace, "the workspace"));
   AXIOM_ASSIGN_OR_RETURN(scratch_, allocateDevice(c, memory.scratch, "scratch"));
+  AXIOM_ASSIGN_OR_RETURN(counters_, allocateDevice(c, memory.counters, "counters"));
   AXIOM_ASSIGN_OR_RETURN(inputs_, allocateDevice(c, memory.inputs, "a step's inputs"));
   AXIOM_ASSIGN_OR_RETURN(logits_, allocateDevice(c, memory.logits, "rows of logits"));
   AXIOM_ASSIGN_OR_RETURN(tiles_, allocateDevice(c, memory.tiles, "tiles of logits"));
@@ -50,6 +51,7 @@ Status DeviceState::allocate(const CudaMemory &memory) {
   AXIOM_ASSIGN_OR_RETURN(copied_, createEvent(c));
   std::memset(staging_.get(), 0, memory.inputs);
   AXIOM_CUDA(context(), cuMemsetD8Async, kv_.get(), 0, memory.kv, stream_.get());
+  AXIOM_CUDA(context(), cuMemsetD8Async, counters_.get(), 0, memory.counters, stream_.get());
   return Status::okStatus();
 }
 
@@ -118,13 +120,13 @@ Status DeviceState::launchPhase(const LaunchPhase &phase, const StepLayout &layo
     AxmCudaLaunch launch{};
     std::copy_n(table_.args.begin() + task.firstArg, task.kernels[2]->row.numArgs, launch.args);
     launch.scratch = address(scratch_);
+    launch.counters = reinterpret_cast<uint32_t *>(address(counters_));
     launch.tokens = reinterpret_cast<const uint32_t *>(
         address(inputs_) + (task.perRow ? layout.rowCount : layout.tokenCount));
     if (functions.prologue)
       AXIOM_RETURN_IF_ERROR(launchStage(kernel.prologue, functions.prologue, tokens, launch));
-    bool few = tokens <= AXM_CUDA_FEW_TOKENS;
-    AXIOM_RETURN_IF_ERROR(launchStage(few ? kernel.few : kernel.many,
-                                      few ? functions.few : functions.many, tokens, launch));
+    size_t body = cudaBody(kernel, tokens);
+    AXIOM_RETURN_IF_ERROR(launchStage(kernel.bodies[body], functions.bodies[body], tokens, launch));
   }
   return Status::okStatus();
 }

@@ -56,7 +56,7 @@ private:
   CudaOptions options_;
   LoadedProgram program_; ///< with the weights' device address
   // What the kernels work on goes after the stream that runs them, which is idle by then.
-  DeviceMemory workspace_, scratch_, inputs_, logits_, tiles_, kv_;
+  DeviceMemory workspace_, scratch_, counters_, inputs_, logits_, tiles_, kv_;
   PinnedMemory staging_, results_;
   std::vector<uint8_t *> slots_; ///< device addresses
   std::vector<uint8_t> hidden_;  ///< for the layer hook

@@ -67,8 +67,8 @@ Result<std::shared_ptr<Resident>> GpuModel::loadModule() const {
   for (const AxmCudaKernel &kernel : image.kernels) {
     KernelFunctions &functions = resident->functions.emplace_back();
     AXIOM_RETURN_IF_ERROR(findFunction(context, module, kernel.prologue, functions.prologue));
-    AXIOM_RETURN_IF_ERROR(findFunction(context, module, kernel.few, functions.few));
-    AXIOM_RETURN_IF_ERROR(findFunction(context, module, kernel.many, functions.many));
+    for (size_t i = 0; i < AXM_CUDA_BODIES; ++i)
+      AXIOM_RETURN_IF_ERROR(findFunction(context, module, kernel.bodies[i], functions.bodies[i]));
   }
   return resident;
 }

@@ -8,6 +8,7 @@
 #include "runtime/artifact/Artifact.h"
 #include "runtime/device/cuda/Gpu.h"
 
+#include <array>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -17,7 +18,8 @@ namespace axiom::cuda {
 
 /// The functions of a kernel; null where it has no such stage.
 struct KernelFunctions {
-  FunctionHandle prologue = nullptr, few = nullptr, many = nullptr;
+  FunctionHandle prologue = nullptr;
+  std::array<FunctionHandle, AXM_CUDA_BODIES> bodies{};
 };
 
 /// Bytes copied so far, and in all.
