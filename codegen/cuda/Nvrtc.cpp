@@ -5,6 +5,7 @@
 #include <dlfcn.h>
 
 #include <cstdlib>
+#include <filesystem>
 #include <vector>
 
 namespace axiom::codegen {
@@ -37,6 +38,13 @@ constexpr const char *kLibraries[] = {"libnvrtc.so.13", "libnvrtc.so.12",
 constexpr const char *kOptions[] = {"--std=c++20", "--fmad=false", "--ftz=false", "--prec-div=true",
                                     "--prec-sqrt=true"};
 
+/// What tools/install-cuda-tools leaves: build/cuda-tools for a program in build/bin.
+std::string installedLibrary() {
+  std::error_code none;
+  auto program = std::filesystem::read_symlink("/proc/self/exe", none);
+  return program.parent_path().parent_path() / "cuda-tools/nvidia/cu13/lib/libnvrtc.so.13";
+}
+
 void *openLibrary(std::string &tried) {
   const char *named = getenv("AXIOM_NVRTC");
   auto open = [&](const char *path) {
@@ -45,20 +53,36 @@ void *openLibrary(std::string &tried) {
   };
   if (named && *named)
     return open(named);
+  if (void *library = open(installedLibrary().c_str()))
+    return library;
   for (const char *path : kLibraries)
     if (void *library = open(path))
       return library;
   return nullptr;
 }
 
+/// NVRTC opens its built-in functions by a bare name, which the system does not know where the
+/// library lies in a folder of its own: the one beside it is opened first.
+void openBuiltins(const Nvrtc &n) {
+  Dl_info place;
+  int major = 0, minor = 0;
+  if (n.version(&major, &minor) != 0 || !dladdr(reinterpret_cast<void *>(n.version), &place))
+    return;
+  std::string name = "libnvrtc-builtins.so." + std::to_string(major) + "." + std::to_string(minor);
+  dlopen((std::filesystem::path(place.dli_fname).parent_path() / name).c_str(),
+         RTLD_NOW | RTLD_LOCAL);
+}
+
 Result<Nvrtc> load() {
   std::string tried;
   void *library = openLibrary(tried);
   if (!library)
-    return Status(Code::Unsupported,
-                  "compiling for CUDA needs NVRTC, and none of " + tried +
-                      " can be loaded: install the CUDA toolkit, or the PyPI package "
-                      "nvidia-cuda-nvrtc and name its libnvrtc.so.13 in AXIOM_NVRTC");
+    return Status(
+        Code::Unsupported,
+        "compiling for CUDA needs NVRTC, and none of " + tried +
+            " can be loaded: tools/install-cuda-tools brings it into the build folder; or "
+            "install the CUDA toolkit or the PyPI package nvidia-cuda-nvrtc, and name "
+            "the libnvrtc.so.13 in AXIOM_NVRTC");
   Nvrtc n;
   std::string missing;
   auto find = [&](auto &function, const char *name) {
@@ -81,6 +105,7 @@ Result<Nvrtc> load() {
   if (!missing.empty())
     return Status(Code::Unsupported, "the NVRTC library has no function " + missing +
                                          ": it is damaged or older than CUDA 12");
+  openBuiltins(n);
   return n;
 }
 

@@ -21,8 +21,9 @@ Result<std::string> compileCuda(const std::string &name, const std::string &sour
 Result<std::string> cudaFingerprint();
 
 /// "13.0", or why there is none. What is looked for, in this order: the library that the
-/// environment variable AXIOM_NVRTC names, libnvrtc.so.13 and .12 where the system finds them, and
-/// those of the CUDA toolkit in /usr/local/cuda.
+/// environment variable AXIOM_NVRTC names, what tools/install-cuda-tools puts into the build folder
+/// of this program, libnvrtc.so.13 and .12 where the system finds them, and those of the CUDA
+/// toolkit in /usr/local/cuda.
 Result<std::string> nvrtcVersion();
 
 } // namespace axiom::codegen
