@@ -4,7 +4,8 @@ line `N passed, N failed, N skipped`. Exit 1 if anything failed.
 
     run_suites.py --build DIR --sanitized DIR --fuzz DIR [--long] [--suite NAME...]
 
-Suites: lint, unit (ctest), lit, sanitized (ctest of the runtime under ASan and UBSan), fuzz (a target per parser, briefly), e2e.
+Suites: lint, unit (ctest), lit, sanitized (ctest of the runtime under ASan and UBSan), fuzz (a target per parser, briefly), e2e,
+gates (the machine code of CUDA kernels).
 A lint check or an e2e script skips with exit code 77 and the reason as its last line; a GoogleTest with GTEST_SKIP().
 """
 import argparse
@@ -23,7 +24,7 @@ import xml.etree.ElementTree as ET
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 SKIP = 77
-SUITES = ["lint", "unit", "lit", "sanitized", "fuzz", "e2e"]
+SUITES = ["lint", "unit", "lit", "gates", "sanitized", "fuzz", "e2e"]
 LINT = ["include_graph", "pass_pairs", "file_length", "machine_paths", "numerics", "docs_paths", "selftest", "format",
         "cli_docs", "binaries"]
 FUZZERS = ["ArtifactFuzz", "ConfigFuzz", "GgufFuzz", "SafetensorsFuzz", "TokenizerFuzz"]
@@ -188,6 +189,20 @@ def lit(report, args):
             report.skip(name, text or f"lit: {code.lower()}")
         else:
             report.fail(name, text or code)
+
+
+def gates(report, args):
+    run = call([sys.executable, ROOT / "test/codegen/cuda/gates.py", "--build", args.build, *(["--long"] if args.long else [])], 1800,
+               env=environment(args))
+    tests = re.findall(r"^(pass|FAIL) ([\w.]+)(?:: (.*))?$", run.stdout, re.M)
+    if run.returncode not in (0, 1) or not tests:
+        report.script("gates", run)
+        return
+    for word, name, why in tests:
+        if word == "pass":
+            report.passed_one()
+        else:
+            report.fail(f"gates.{name}", why)
 
 
 def e2e(report, args):
