@@ -88,9 +88,9 @@ std::string stageText(const char *kernel, const char *stage, const Weights &weig
   snprintf(text, sizeof(text),
            "  {\"kernel\": \"%s\", \"stage\": \"%s\", \"symbol\": \"%s\", \"threads\": %u, "
            "\"shared\": %u, \"units\": %u, \"unitsPerBlock\": %u, \"tokensPerTile\": %u, "
-           "\"weights\": %llu, \"weightBytes\": %llu}",
+           "\"mostTokens\": %u, \"weights\": %llu, \"weightBytes\": %llu}",
            kernel, stage, s.symbol.c_str(), s.threads, s.sharedBytes, s.units, s.unitsPerBlock,
-           s.tokensPerTile, static_cast<unsigned long long>(weights.count),
+           s.tokensPerTile, s.mostTokens, static_cast<unsigned long long>(weights.count),
            static_cast<unsigned long long>(weights.bytes));
   return text;
 }
@@ -113,9 +113,8 @@ std::string launchesText(const std::vector<plan::KernelSpec> &specs,
             (text.empty() ? "[\n" : ",\n") + stageText(specs[i].name.c_str(), stage, weights, s);
     };
     add("prologue", k.prologue);
-    add("few", k.few);
-    if (k.many.symbol != k.few.symbol)
-      add("many", k.many);
+    for (const codegen::CudaStage &body : k.bodies)
+      add("body", body);
   }
   return text + "\n]\n";
 }
