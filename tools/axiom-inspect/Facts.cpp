@@ -110,9 +110,29 @@ Result<std::vector<RooflineFact>> rooflineFacts(const Facts &facts, uint32_t con
   return list;
 }
 
+Result<GpuAnswer> gpuAnswer(const Facts &facts, GpuQuestion question) {
+  GpuAnswer answer;
+  AXIOM_ASSIGN_OR_RETURN(answer.device, findGpu(question.device));
+  const Metadata &metadata = facts.artifact->metadata();
+  if (question.context == 0)
+    question.context = std::min(std::max(512u, question.tokens), metadata.config.maxContext);
+  answer.question = question;
+  std::vector<SequenceSlice> slices(question.sequences, {question.tokens, question.context, 1});
+  for (const ImageInfo &image : facts.images)
+    if (!image.launches.empty()) {
+      AXIOM_ASSIGN_OR_RETURN(StepWork work, stepWork(metadata, image.rows, slices));
+      AXIOM_ASSIGN_OR_RETURN(answer.step,
+                             predictStep(*answer.device, metadata, work, image.launches, slices));
+      return answer;
+    }
+  return Status(Code::Unsupported, "the artifact has no code for GPUs, whose launches a prediction "
+                                   "needs: compile it with axiomc --target=cpu,cuda:sm_90a");
+}
+
 } // namespace
 
-Result<Facts> gather(std::shared_ptr<const Artifact> artifact, const MemoryQuestion &question) {
+Result<Facts> gather(std::shared_ptr<const Artifact> artifact, const MemoryQuestion &question,
+                     const GpuQuestion &gpu) {
   Facts facts;
   facts.artifact = std::move(artifact);
   AXIOM_ASSIGN_OR_RETURN(facts.images, facts.artifact->images());
@@ -137,6 +157,9 @@ Result<Facts> gather(std::shared_ptr<const Artifact> artifact, const MemoryQuest
   AXIOM_ASSIGN_OR_RETURN(facts.memory,
                          answer(describedProgram(*facts.artifact, facts.images), question));
   AXIOM_ASSIGN_OR_RETURN(facts.roofline, rooflineFacts(facts, question.context));
+  if (!gpu.device.empty()) {
+    AXIOM_ASSIGN_OR_RETURN(facts.gpu, gpuAnswer(facts, gpu));
+  }
   return facts;
 }
 

@@ -163,6 +163,27 @@ Json rooflineJson(const Facts &facts) {
   return list;
 }
 
+Json predictionJson(const GpuAnswer &gpu) {
+  if (!gpu.device)
+    return nullptr;
+  Json tasks = Json::array();
+  for (const TaskPrediction &task : gpu.step.tasks)
+    tasks.push_back({{"name", task.name},
+                     {"repetitions", task.repetitions},
+                     {"launches", task.launches},
+                     {"blocks", task.blocks},
+                     {"megabytes", task.megabytes},
+                     {"microseconds", task.microseconds},
+                     {"bound", task.bound}});
+  return {{"measured", false},
+          {"device", gpu.device->name},
+          {"sequences", gpu.question.sequences},
+          {"tokens_each", gpu.question.tokens},
+          {"context", gpu.question.context},
+          {"tasks", std::move(tasks)},
+          {"microseconds", gpu.step.microseconds}};
+}
+
 Json provenanceJson(const ProvenanceInfo &p) {
   Json inputs = Json::array();
   for (const InputInfo &input : p.inputs)
@@ -207,6 +228,7 @@ std::string jsonReport(const Facts &facts) {
                  {"slots", std::move(slots)},
                  {"memory", memoryJson(facts.memory)},
                  {"roofline", rooflineJson(facts)},
+                 {"prediction", predictionJson(facts.gpu)},
                  {"provenance", provenanceJson(m.provenance)}};
   // Names come from the file and need not be UTF-8.
   return report.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";

@@ -43,6 +43,7 @@ struct Arguments {
   std::string path;
   Sections sections;
   MemoryQuestion memory;
+  GpuQuestion gpu;
   bool json = false, verify = false;
 };
 
@@ -76,6 +77,20 @@ void describe(CLI::App &app, Arguments &args) {
   app.add_option("--threads", args.memory.threads, "Memory: threads (default: usable cores)")
       ->check(CLI::Range(1u, 4096u))
       ->type_name("N");
+  std::string devices;
+  for (const GpuDevice &device : gpuDevices())
+    devices += std::string(devices.empty() ? "" : ", ") + device.name;
+  app.add_option("--device", args.gpu.device,
+                 "Roofline: predict the time of a step on this GPU instead (" + devices +
+                     "); nothing is measured")
+      ->type_name("GPU");
+  app.add_option("--sequences", args.gpu.sequences, "Prediction: sequences at the same time")
+      ->check(CLI::Range(1u, 65536u))
+      ->type_name("N");
+  app.add_option("--tokens", args.gpu.tokens,
+                 "Prediction: tokens of each sequence in the step; more than one: prefill")
+      ->check(CLI::Range(1u, 65536u))
+      ->type_name("N");
   app.add_flag("--json", args.json, "Everything as one JSON object");
   app.add_flag("--verify", args.verify, "Check every digest, all padding and all code images");
 }
@@ -91,13 +106,18 @@ int run(const Arguments &args) {
     if (!status.ok())
       return fail(status);
   }
-  auto facts = gather(*artifact, args.memory);
+  GpuQuestion gpu = args.gpu;
+  gpu.context = args.memory.context;
+  auto facts = gather(*artifact, args.memory, gpu);
   if (!facts.ok())
     return fail(facts.status());
   Sections sections = args.sections;
   bool none = !(sections.summary || sections.tensors || sections.kernels || sections.phases ||
                 sections.memory || sections.provenance || sections.roofline);
-  sections.summary |= none;
+  if (!gpu.device.empty())
+    sections.roofline = true;
+  else
+    sections.summary |= none;
   std::string text = args.json ? jsonReport(*facts) : textReport(*facts, sections);
   if (args.verify && !args.json)
     text += format("verified: %zu segments, %zu tensors, every digest is right\n",
@@ -118,8 +138,9 @@ static int inspectMain(int argc, char **argv) {
     app.option_defaults()->always_capture_default(false);
     Arguments args;
     describe(app, args);
-    // In the other tools --memory is a size, and AXIOM_MEMORY means that.
-    return tool::parseAndRun(app, argc, argv, [&args] { return run(args); }, {"--memory"});
+    // In the other tools these mean something else, and so do AXIOM_MEMORY and its like.
+    return tool::parseAndRun(app, argc, argv, [&args] { return run(args); },
+                             {"--memory", "--device", "--tokens", "--sequences"});
   } catch (const std::exception &error) {
     std::fprintf(stderr, "axiom-inspect: error: %s\n", error.what());
     return dynamic_cast<const std::bad_alloc *>(&error) ? kResources : kFailure;

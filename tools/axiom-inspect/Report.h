@@ -4,6 +4,7 @@
 
 #include "runtime/artifact/Artifact.h"
 #include "runtime/device/cpu/Executor.h"
+#include "tools/axiom-inspect/Predict.h"
 #include "tools/axiom-inspect/Roofline.h"
 
 #include <string>
@@ -17,6 +18,20 @@ struct MemoryQuestion {
   uint32_t context = 0;  ///< positions of each; 0: the model's limit
   uint32_t tokens = 512; ///< tokens a step
   uint32_t threads = 0;  ///< 0: usable cores
+};
+
+/// A step on a GPU.
+struct GpuQuestion {
+  std::string device;     ///< empty: not asked
+  uint32_t sequences = 1; ///< at the same time
+  uint32_t tokens = 1;    ///< of each in the step
+  uint32_t context = 0;   ///< positions that the last token of each sees; 0: 512 or the limit
+};
+
+struct GpuAnswer {
+  const GpuDevice *device = nullptr; ///< null: not asked
+  GpuQuestion question;              ///< zeros filled in
+  StepPrediction step;
 };
 
 struct MemoryAnswer {
@@ -54,10 +69,12 @@ struct Facts {
   uint32_t barriersPerLayer = 0; ///< most of any layer
   MemoryAnswer memory;
   std::vector<RooflineFact> roofline; ///< empty: no code image tells
+  GpuAnswer gpu;
 };
 
 /// Of question.context the memory takes 0 as the model's limit, the roofline as 512 at most.
-Result<Facts> gather(std::shared_ptr<const Artifact> artifact, const MemoryQuestion &question);
+Result<Facts> gather(std::shared_ptr<const Artifact> artifact, const MemoryQuestion &question,
+                     const GpuQuestion &gpu = {});
 
 /// "1", "2-8" or "9+": the token counts that use a task's kernel `variant`.
 const char *variantName(size_t variant);
@@ -69,6 +86,7 @@ struct Sections {
 };
 
 std::string rooflineText(const Facts &facts);
+std::string predictText(const Facts &facts);
 std::string textReport(const Facts &facts, const Sections &sections);
 std::string jsonReport(const Facts &facts);
 

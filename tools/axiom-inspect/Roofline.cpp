@@ -58,6 +58,7 @@ void addBinding(const Metadata &m, const TaskInfo &task, size_t b, uint32_t repe
     } else {
       uint64_t macs = times * tensor.rows * tensor.cols;
       work.weightBytes += times > 0 ? tensor.size : 0;
+      work.matrixBytes[tensor.format] += times > 0 ? tensor.size : 0;
       work.linearMacs += macs;
       work.floatLinearMacs += isFloat(tensor.format) ? macs : 0;
     }
@@ -83,6 +84,8 @@ TaskWork &TaskWork::operator+=(const TaskWork &other) {
   linearMacs += other.linearMacs;
   attentionMacs += other.attentionMacs;
   floatLinearMacs += other.floatLinearMacs;
+  for (size_t i = 0; i < std::size(matrixBytes); ++i)
+    matrixBytes[i] += other.matrixBytes[i];
   return *this;
 }
 

@@ -3,6 +3,7 @@
 #ifndef AXIOM_TOOLS_AXIOM_INSPECT_ROOFLINE_H
 #define AXIOM_TOOLS_AXIOM_INSPECT_ROOFLINE_H
 
+#include "runtime/abi/kernel_abi.h"
 #include "runtime/artifact/Plan.h"
 #include "runtime/base/Status.h"
 
@@ -33,6 +34,7 @@ struct TaskWork {
   uint64_t linearMacs = 0;      ///< multiply-adds with weights, padding not counted
   uint64_t attentionMacs = 0;   ///< scores and sums over valid positions
   uint64_t floatLinearMacs = 0; ///< the part of linearMacs with f32, f16 or bf16 weights
+  uint64_t matrixBytes[AXM_FORMAT_Q6 + 1] = {}; ///< of the matrices that are multiplied, by format
 
   uint64_t bytes() const { return weightBytes + kvReadBytes + kvWriteBytes; }
   uint64_t macs() const { return linearMacs + attentionMacs; }

@@ -16,6 +16,8 @@ std::string line(const TaskWork &w) {
 } // namespace
 
 std::string rooflineText(const Facts &facts) {
+  if (facts.gpu.device)
+    return predictText(facts);
   if (facts.roofline.empty())
     return "roofline: the artifact has no CPU code image, whose kernel table it needs\n";
   std::string out;

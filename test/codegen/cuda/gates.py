@@ -11,6 +11,8 @@ import concurrent.futures
 import json
 import os
 import pathlib
+import re
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -19,6 +21,7 @@ import bounds
 import probes
 import sass
 
+ROOT = pathlib.Path(__file__).resolve().parents[3]
 QUICK = ["sm_80", "sm_90a"]
 ARCHITECTURES = ["sm_80", "sm_86", "sm_89", "sm_90a", "sm_100a", "sm_120"]
 
@@ -84,10 +87,41 @@ def measure(form, arch, launch, code, resources):
     trips = sum(sass.round_trips(p) for p in parts)
     if trips < 0.05:
         raise RuntimeError(f"{form} {arch} {launch['symbol']}: the parts that multiply load nothing")
-    found["integer"] = sum(p.integer for p in parts) / size
+    found["integer"] = sum(p.count(sass.INTEGER) for p in parts) / size
+    found["floats"] = sum(p.count(sass.FLOAT) for p in parts) / size
+    found["matrix"] = sum(p.count(("IMMA",)) for p in parts) / size
     found["slots"] = sum(len(p.instructions) for p in parts) / size
-    found["flight"] = size / trips * found["warps"]
+    found["cycles"] = sum(p.cycles for p in parts) / size
+    found["trip"] = size / trips
+    found["flight"] = found["trip"] * found["warps"]
     return found
+
+
+def costs(rows):
+    """What axiom-inspect predicts with: a kernel's cost of a weight byte by format and tokens, the median over the linear kernels of
+    sm_90a, as the lines of tools/axiom-inspect/KernelCosts.cpp."""
+    kinds = {}
+    for r in rows:
+        if r["arch"] == "sm_90a" and "flight" in r:
+            kinds.setdefault((r["format"], r["tokensPerTile"]), []).append(r)
+    keys = ("slots", "integer", "floats", "matrix", "cycles", "trip", "warps")
+    return {kind: [statistics.median(r[k] for r in group) for k in keys] for kind, group in sorted(kinds.items())}
+
+
+def cost_line(kind, values):
+    return f'{{"{kind[0]}", {kind[1]}, ' + ", ".join(f"{v:.4g}" for v in values) + "},"
+
+
+def stale_costs(rows):
+    """Lines of KernelCosts.cpp that are more than 15 % away from the kernels, or not there."""
+    text = (ROOT / "tools/axiom-inspect/KernelCosts.cpp").read_text()
+    known = {(m[1], int(m[2])): [float(v) for v in m[3].split(",")]
+             for m in re.finditer(r'\{"(\w+)", (\d+), ([\d., ]+)\},', text)}
+    wrong = []
+    for kind, values in costs(rows).items():
+        if kind not in known or any(abs(a - b) > 0.15 * max(a, b) for a, b in zip(values, known[kind])):
+            wrong.append("should be " + cost_line(kind, values))
+    return wrong
 
 
 def compile_and_measure(paths, folder, form, arch):
@@ -139,15 +173,17 @@ def main():
             except (RuntimeError, subprocess.SubprocessError, KeyError, ValueError) as error:
                 failures[f"{arch}.{form}"] = [f"{type(error).__name__}: {error}"]
     used = set()
-    for (arch, symbol), rows in results.items():
-        failures[f"{arch}.{symbol}"] = [why for row in rows for why in bounds.broken(row, used)]
+    for (arch, symbol), group in results.items():
+        failures[f"{arch}.{symbol}"] = [why for row in group for why in bounds.broken(row, used)]
     failures["bounds"] = [f"no kernel is held to: {b}" for b in bounds.TABLE if b not in used and b.applies_to(architectures)]
+    rows = [r for group in results.values() for r in group]
+    failures["costs"] = stale_costs(rows)
     if args.json:
-        args.json.write_text(json.dumps([r for rows in results.values() for r in rows], indent=1))
+        args.json.write_text(json.dumps(rows, indent=1))
     if args.table:
         for arch in architectures:
             print(f"\n{arch}\n")
-            print(table([r for (a, _), rows in results.items() if a == arch for r in rows]))
+            print(table([r for r in rows if r["arch"] == arch]))
     for name, reasons in failures.items():
         print(f"FAIL {name}: " + "; ".join(reasons) if reasons else f"pass {name}")
     sys.exit(1 if any(failures.values()) else 0)

@@ -2,8 +2,8 @@
 times such a part waits for memory. Needs nvdisasm and cuobjdump (tools/install-cuda-tools).
 
 Waits: the upper half of each 128-bit instruction says, as worked out in public for Volta (Jia and others, arXiv 1804.06826) and
-unchanged since, which of six counters a load raises until its data is there (bits 110-112, 7 for none) and a mask of the counters
-that an instruction waits for (bits 116-121). `check_waits` holds that against the registers, so a wrong reading does not pass.
+unchanged since, after how many cycles the warp may go on (bits 105-108), which of six counters a load raises until its data is there
+(bits 110-112, 7 for none) and a mask of the counters that an instruction waits for (bits 116-121). `check_waits` holds that against the registers, so a wrong reading does not pass.
 """
 import re
 import subprocess
@@ -19,6 +19,7 @@ MEMORY = ("LDG", "LD")  # loads from global memory to registers
 INTEGER = ("IADD", "IADD3", "IMAD", "IMUL", "LEA", "LOP3", "SHF", "SHL", "SHR", "ISETP", "IMNMX", "IABS", "PRMT", "SEL", "MOV", "VIADD",
            "VIADDMNMX", "VIMNMX", "VIMNMX3", "BMSK", "SGXT", "IDP", "UIADD3", "UIMAD", "ULEA", "ULOP3", "USHF", "UISETP", "UMOV", "UPRMT",
            "USEL", "PLOP3", "UPLOP3", "CS2R", "R2UR", "VABSDIFF", "FLO", "POPC", "UVIADD", "UVIMNMX", "IADD64", "UIADD64")
+FLOAT = ("FADD", "FMUL", "FFMA", "FSEL", "FMNMX", "FSETP", "HADD2", "HFMA2", "I2FP", "I2F", "F2FP")
 
 
 @dataclass
@@ -29,6 +30,7 @@ class Instruction:
     operands: str
     raises: int    # counter that stands until its result is there
     waits: int     # mask of counters
+    stall: int     # cycles until the warp's next instruction, at least
 
     @property
     def name(self):
@@ -54,9 +56,13 @@ class Part:
         for i in self.instructions:
             self.counts[i.name] = self.counts.get(i.name, 0) + 1
 
+    def count(self, names):
+        return sum(n for name, n in self.counts.items() if name in names)
+
     @property
-    def integer(self):
-        return sum(n for name, n in self.counts.items() if name in INTEGER)
+    def cycles(self):
+        """Of a warp that has the multiprocessor for itself and never waits for memory."""
+        return sum(max(i.stall, 1) for i in self.instructions)
 
 
 def width(op):
@@ -96,7 +102,8 @@ def kernels(tool, cubin):
         elif (m := UPPER.match(line)) and pending:
             upper = int(m.group(1), 16)
             address, guard, op, operands, _ = pending.groups()
-            current.append(Instruction(int(address, 16), guard or "", op, operands, upper >> 46 & 7, upper >> 52 & 63))
+            current.append(Instruction(int(address, 16), guard or "", op, operands, upper >> 46 & 7, upper >> 52 & 63,
+                                       upper >> 41 & 15))
             pending = None
     return result
 

@@ -110,6 +110,32 @@ TEST(InspectTool, CudaImages) {
   EXPECT_FALSE(json["images"][0]["kernels"][0].contains("launches"));
 }
 
+TEST(InspectTool, PredictionsSayThatTheyAre) {
+  TestArtifact a = makeTestArtifact();
+  addCudaImage(a, "cuda:sm_90a");
+  a.seal();
+  std::string path = writeTemporary(a.bytes(), "inspect-predict.axm");
+  Outcome text = inspect(path + " --device h100 --sequences 3 --context 65");
+  EXPECT_EQ(text.exit, 0) << text.out;
+  for (const char *part :
+       {"predicted, not measured: a step with 1 token of each of 3 sequences, up "
+        "to position 65, on H100",
+        "attention x2", "tokens/s"})
+    expectHas(text, part);
+  Outcome run = inspect(path + " --json --device a100 --tokens 40");
+  ASSERT_EQ(run.exit, 0) << run.out;
+  auto json = nlohmann::json::parse(run.out)["prediction"];
+  EXPECT_EQ(json["measured"], false);
+  EXPECT_EQ(json["tokens_each"], 40);
+  EXPECT_GT(json["microseconds"], 0);
+  Outcome unknown = inspect(path + " --device h99");
+  EXPECT_EQ(unknown.exit, 2);
+  expectHas(unknown, "there are a100, h100");
+  Outcome without = inspect(goodPath() + " --device h100");
+  EXPECT_EQ(without.exit, 3);
+  expectHas(without, "no code for GPUs");
+}
+
 TEST(InspectTool, ExitCodes) {
   std::string path = goodPath();
   EXPECT_EQ(inspect(path + " --verify").exit, 0);
