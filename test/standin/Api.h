@@ -93,6 +93,9 @@ AXIOM_CUDA_API int cuDevicePrimaryCtxRetain(axiom::standin::ContextHandle *conte
 AXIOM_CUDA_API int cuDevicePrimaryCtxRelease_v2(int device);
 AXIOM_CUDA_API int cuDevicePrimaryCtxReset_v2(int device);
 AXIOM_CUDA_API int cuDevicePrimaryCtxGetState(int device, unsigned *flags, int *active);
+AXIOM_CUDA_API int cuCtxCreate_v2(axiom::standin::ContextHandle *context, unsigned flags,
+                                  int device);
+AXIOM_CUDA_API int cuCtxDestroy_v2(axiom::standin::ContextHandle context);
 AXIOM_CUDA_API int cuCtxSetCurrent(axiom::standin::ContextHandle context);
 AXIOM_CUDA_API int cuCtxGetCurrent(axiom::standin::ContextHandle *context);
 AXIOM_CUDA_API int cuCtxPushCurrent_v2(axiom::standin::ContextHandle context);
@@ -132,6 +135,7 @@ AXIOM_CUDA_API int cuEventDestroy_v2(axiom::standin::EventHandle event);
 
 AXIOM_CUDA_API int cuModuleLoadDataEx(axiom::standin::ModuleHandle *module, const void *image,
                                       unsigned numOptions, int *options, void **values);
+AXIOM_CUDA_API int cuModuleLoadData(axiom::standin::ModuleHandle *module, const void *image);
 AXIOM_CUDA_API int cuModuleUnload(axiom::standin::ModuleHandle module);
 AXIOM_CUDA_API int cuModuleGetFunction(axiom::standin::FunctionHandle *function,
                                        axiom::standin::ModuleHandle module, const char *name);

@@ -127,10 +127,12 @@ int cuDeviceGetAttribute(int *value, int attribute, int device) {
 
 /// The primary context, made when it is first asked for.
 static Context &primary(int device) {
-  auto &context = state().contexts[static_cast<size_t>(device)];
-  if (!context)
-    context = std::make_unique<Context>(device, state().options.memory);
-  return *context;
+  auto &contexts = state().contexts;
+  while (contexts.size() < state().devices.size()) {
+    int next = static_cast<int>(contexts.size());
+    contexts.push_back(std::make_unique<Context>(next, true, state().devices[contexts.size()]));
+  }
+  return *contexts[static_cast<size_t>(device)];
 }
 
 int cuDevicePrimaryCtxRetain(ContextHandle *context, int device) {
@@ -148,6 +150,17 @@ int cuDevicePrimaryCtxRetain(ContextHandle *context, int device) {
   return Success;
 }
 
+/// What is left in a context goes with it, but is told first: the end of the process would not see
+/// it.
+static void tellLeaks(Context &context, const char *how) {
+  context.active = false;
+  std::string leaks = context.leaks();
+  if (leaks.empty())
+    return;
+  state().complain(std::string("a context is ") + how + " with this in it:\n" + leaks);
+  state().leaked = true;
+}
+
 int cuDevicePrimaryCtxRelease_v2(int device) {
   AXIOM_ENTRY(Driver);
   if (!isDevice(device))
@@ -157,10 +170,7 @@ int cuDevicePrimaryCtxRelease_v2(int device) {
     return InvalidContext;
   if (--own.retained > 0)
     return Success;
-  // What is left in it goes with it, but is told first: the end of the process would not see it.
-  std::string leaks = own.leaks();
-  if (!leaks.empty())
-    state().complain("the primary context is released with this in it:\n" + leaks);
+  tellLeaks(own, "released");
   own.clear();
   return Success;
 }
@@ -187,12 +197,36 @@ int cuDevicePrimaryCtxGetState(int device, unsigned *flags, int *active) {
   return Success;
 }
 
-/// Null: there is no such context.
-static Context *contextOf(ContextHandle handle) {
-  for (const auto &context : state().contexts)
-    if (context && context->handle == reinterpret_cast<uintptr_t>(handle))
-      return context.get();
-  return nullptr;
+int cuCtxCreate_v2(ContextHandle *context, unsigned flags, int device) {
+  AXIOM_ENTRY(Driver);
+  if (!context || (flags & ~0x1fu))
+    return InvalidValue;
+  if (!isDevice(device))
+    return InvalidDevice;
+  if (state().lost)
+    return state().lost;
+  primary(device); // those come first
+  auto &budget = state().devices[static_cast<size_t>(device)];
+  auto made = std::make_unique<Context>(device, false, budget);
+  made->active = true;
+  currentContexts().push_back(made.get());
+  *context = reinterpret_cast<ContextHandle>(made->handle);
+  state().contexts.push_back(std::move(made));
+  return Success;
+}
+
+int cuCtxDestroy_v2(ContextHandle context) {
+  AXIOM_ENTRY(Driver);
+  Context *own = contextOf(context);
+  if (!own || own->primary)
+    return InvalidContext;
+  if (!own->active)
+    return ContextIsDestroyed;
+  tellLeaks(*own, "destroyed");
+  own->clear(); // it stays known, for threads that it is current for
+  if (!currentContexts().empty() && currentContexts().back() == own)
+    currentContexts().pop_back();
+  return Success;
 }
 
 int cuCtxSetCurrent(ContextHandle context) {

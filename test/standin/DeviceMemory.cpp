@@ -16,6 +16,7 @@ static constexpr size_t kUnit = 512;
 static size_t roundUp(size_t bytes, size_t unit) { return (bytes + unit - 1) / unit * unit; }
 
 DeviceMemory::~DeviceMemory() {
+  releaseAll();
   if (arena)
     munmap(arena, kArena);
   if (pattern >= 0)
@@ -67,13 +68,13 @@ bool DeviceMemory::fill(char *at, size_t extent) {
 }
 
 uintptr_t DeviceMemory::allocate(size_t bytes) {
-  if (bytes > total || roundUp(bytes, kUnit) > freeBytes() || !prepare())
+  if (bytes > budget.total || roundUp(bytes, kUnit) > budget.total - budget.used || !prepare())
     return 0;
   size_t extent = roundUp(bytes, kPage);
   uintptr_t at = place(extent + kPage);
   if (at == 0 || !fill(reinterpret_cast<char *>(at), extent))
     return 0;
-  used += roundUp(bytes, kUnit);
+  budget.used += roundUp(bytes, kUnit);
   sizes[at] = bytes;
   known.add(reinterpret_cast<void *>(at), bytes, true);
   return at;
@@ -85,7 +86,7 @@ bool DeviceMemory::release(uintptr_t address) {
     return false;
   mmap(reinterpret_cast<void *>(address), roundUp(found->second, kPage), PROT_NONE,
        MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
-  used -= roundUp(found->second, kUnit);
+  budget.used -= roundUp(found->second, kUnit);
   known.remove(reinterpret_cast<void *>(address));
   sizes.erase(found);
   return true;

@@ -11,9 +11,15 @@
 
 namespace axiom::standin {
 
+/// What the contexts of a device share.
+struct Budget {
+  size_t total = 0, used = 0;
+};
+
+/// That of a context.
 class DeviceMemory {
 public:
-  explicit DeviceMemory(size_t bytes) : total(bytes) {}
+  explicit DeviceMemory(Budget &budget) : budget(budget) {}
   ~DeviceMemory();
   DeviceMemory(const DeviceMemory &) = delete;
   DeviceMemory &operator=(const DeviceMemory &) = delete;
@@ -32,15 +38,13 @@ public:
   bool owns(uintptr_t address) const {
     return arena && address - reinterpret_cast<uintptr_t>(arena) < kArena;
   }
-  size_t totalBytes() const { return total; }
-  size_t freeBytes() const { return total - used; }
   const std::map<uintptr_t, size_t> &ranges() const { return sizes; }
   const twin::GlobalMemory &global() const { return known; }
 
 private:
   static constexpr size_t kArena = size_t(1) << 38, kPage = 4096;
 
-  size_t total, used = 0;
+  Budget &budget;
   char *arena = nullptr;
   size_t next = 0;  ///< where in the arena the next range is looked for
   int pattern = -1; ///< a file of 0xff bytes

@@ -10,8 +10,10 @@ namespace axiom::standin {
 
 static int usualValue(const std::string &what) {
   static const std::set<std::string> allocate = {
-      "cuMemAlloc_v2",           "cuMemHostAlloc",     "cuStreamCreate",
-      "cuEventCreate",           "cuModuleLoadDataEx", "cuGraphInstantiateWithFlags",
+      "cuMemAlloc_v2",           "cuMemHostAlloc",
+      "cuStreamCreate",          "cuEventCreate",
+      "cuModuleLoadDataEx",      "cuModuleLoadData",
+      "cuCtxCreate_v2",          "cuGraphInstantiateWithFlags",
       "cuDevicePrimaryCtxRetain"};
   if (allocate.count(what))
     return OutOfMemory;

@@ -11,8 +11,8 @@ int cuMemGetInfo_v2(size_t *free, size_t *total) {
   AXIOM_ENTRY(Context);
   if (!free || !total)
     return InvalidValue;
-  *free = entry.context->memory.freeBytes();
-  *total = entry.context->memory.totalBytes();
+  *free = entry.context->budget.total - entry.context->budget.used;
+  *total = entry.context->budget.total;
   return Success;
 }
 

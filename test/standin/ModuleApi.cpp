@@ -29,11 +29,7 @@ static size_t elfBytes(const void *image) {
   return end;
 }
 
-int cuModuleLoadDataEx(ModuleHandle *module, const void *image, unsigned numOptions, int *options,
-                       void **values) {
-  AXIOM_ENTRY(Context);
-  if (!module || !image || (numOptions > 0 && (!options || !values)))
-    return InvalidValue;
+static int loadModule(const Entry &entry, ModuleHandle *module, const void *image) {
   if (int refused = entry.refusedByCapture())
     return refused;
   constexpr uint16_t kCubinMachine = 190;
@@ -58,6 +54,19 @@ int cuModuleLoadDataEx(ModuleHandle *module, const void *image, unsigned numOpti
   made->library = std::move(*library);
   entry.context->modules.add(module, made);
   return Success;
+}
+
+int cuModuleLoadData(ModuleHandle *module, const void *image) {
+  AXIOM_ENTRY(Context);
+  return module && image ? loadModule(entry, module, image) : static_cast<int>(InvalidValue);
+}
+
+int cuModuleLoadDataEx(ModuleHandle *module, const void *image, unsigned numOptions, int *options,
+                       void **values) {
+  AXIOM_ENTRY(Context);
+  if (!module || !image || (numOptions > 0 && (!options || !values)))
+    return InvalidValue;
+  return loadModule(entry, module, image);
 }
 
 int cuModuleUnload(ModuleHandle module) {

@@ -65,8 +65,7 @@ State::State() {
     fprintf(stderr, "stand-in driver: AXIOM_STANDIN_FAULT=%s is not understood\n", value);
     abort();
   }
-  for (int i = 0; i < options.devices; ++i)
-    contexts.push_back(nullptr);
+  devices.resize(static_cast<size_t>(options.devices), {options.memory, 0});
 }
 
 void State::complain(const std::string &text) {
@@ -77,13 +76,19 @@ void State::complain(const std::string &text) {
 std::string State::leaks() const {
   std::string text;
   for (const auto &context : contexts)
-    if (context)
-      text += context->leaks();
+    text += context->leaks();
   return text;
 }
 
-Context::Context(int device, size_t bytes)
-    : handle(state().newHandle()), device(device), memory(bytes),
+Context *contextOf(ContextHandle handle) {
+  for (const auto &context : state().contexts)
+    if (context->handle == reinterpret_cast<uintptr_t>(handle))
+      return context.get();
+  return nullptr;
+}
+
+Context::Context(int device, bool primary, Budget &budget)
+    : handle(state().newHandle()), device(device), primary(primary), budget(budget), memory(budget),
       defaultStream(std::make_shared<Stream>()) {}
 
 std::shared_ptr<Stream> Context::stream(StreamHandle stream) const {
@@ -145,7 +150,10 @@ std::string Context::leaks() const {
   line(modules.items.size(), "modules", 0);
   line(graphs.items.size(), "graphs", 0);
   line(execs.items.size(), "executable graphs", 0);
-  line(retained, "retained primary contexts", 0);
+  if (primary)
+    line(retained, "retained primary contexts", 0);
+  else
+    line(active, "contexts", 0);
   return text;
 }
 
@@ -192,9 +200,8 @@ int Entry::refusedByCapture() const {
     refused = CaptureUnsupported;
   };
   for (const auto &all : state().contexts)
-    if (all)
-      for (auto &[handle, stream] : all->streams.items)
-        look(*stream);
+    for (auto &[handle, stream] : all->streams.items)
+      look(*stream);
   return refused;
 }
 
@@ -203,9 +210,10 @@ int Entry::refusedByCapture() const {
 extern "C" __attribute__((destructor)) void axiomStandInEnd() {
   using namespace axiom::standin;
   std::string leaks = state().leaks();
-  if (leaks.empty())
+  if (!leaks.empty())
+    fprintf(stderr, "stand-in driver: not freed:\n%s", leaks.c_str());
+  else if (!state().leaked)
     return;
-  fprintf(stderr, "stand-in driver: not freed:\n%s", leaks.c_str());
   const char *mode = getenv("AXIOM_STANDIN_LEAKS");
   if (mode && std::string(mode) == "fail") {
     fflush(nullptr);

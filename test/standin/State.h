@@ -101,10 +101,12 @@ public:
 };
 
 struct Context {
-  Context(int device, size_t bytes);
+  Context(int device, bool primary, Budget &budget);
 
   uintptr_t handle;
   int device;
+  bool primary;
+  Budget &budget;
   uint64_t retained = 0;
   bool active = false;
   int error = 0; ///< sticky
@@ -145,8 +147,10 @@ struct State {
   Faults faults;
   bool initialized = false;
   int lost = 0; ///< what calls return since the device is gone
-  std::vector<std::unique_ptr<Context>> contexts;
+  std::vector<Budget> devices;
+  std::vector<std::unique_ptr<Context>> contexts; ///< the primary ones first
   std::string lastFault;
+  bool leaked = false; ///< a context ended with something in it
   uint64_t launches = 0;
 
   uintptr_t newHandle() { return handles += 16; }
@@ -160,6 +164,9 @@ private:
 
 /// Lives to the end of the process.
 State &state();
+
+/// Null: there is no such context.
+Context *contextOf(ContextHandle handle);
 
 /// The contexts that are current for this thread, the last one being it.
 std::vector<Context *> &currentContexts();

@@ -27,6 +27,8 @@ namespace axiom::standin {
   X(cuDevicePrimaryCtxRelease_v2)                                                                  \
   X(cuDevicePrimaryCtxReset_v2)                                                                    \
   X(cuDevicePrimaryCtxGetState)                                                                    \
+  X(cuCtxCreate_v2)                                                                                \
+  X(cuCtxDestroy_v2)                                                                               \
   X(cuCtxSetCurrent)                                                                               \
   X(cuCtxGetCurrent)                                                                               \
   X(cuCtxPushCurrent_v2)                                                                           \
@@ -53,6 +55,7 @@ namespace axiom::standin {
   X(cuEventSynchronize)                                                                            \
   X(cuEventElapsedTime)                                                                            \
   X(cuEventDestroy_v2)                                                                             \
+  X(cuModuleLoadData)                                                                              \
   X(cuModuleLoadDataEx)                                                                            \
   X(cuModuleUnload)                                                                                \
   X(cuModuleGetFunction)                                                                           \

@@ -49,6 +49,33 @@ TEST_P(StandIn, ContextsAreCurrentForAThread) {
   EXPECT_EQ(d.cuMemGetInfo_v2(&free, &total), Success);
 }
 
+TEST_P(StandIn, OwnContextsShareTheDevicesMemory) {
+  ContextHandle own = nullptr, current = nullptr;
+  size_t before, after, total;
+  d.cuMemGetInfo_v2(&before, &total);
+  ASSERT_EQ(d.cuCtxCreate_v2(&own, 0, 0), Success);
+  EXPECT_EQ(d.cuCtxGetCurrent(&current), Success);
+  EXPECT_EQ(current, own);
+  DevicePointer a = 0, b = 0;
+  EXPECT_EQ(d.cuMemAlloc_v2(&a, 64), Success);
+  EXPECT_EQ(d.cuMemAlloc_v2(&b, 512), Success);
+  EXPECT_EQ(d.cuMemsetD8Async(a, 1, 64, stream), InvalidHandle); // a stream of the other context
+  d.cuMemGetInfo_v2(&after, &total);
+  EXPECT_EQ(before - after, 1024u);
+  EXPECT_EQ(d.cuMemFree_v2(a), Success);
+  EXPECT_NE(std::string(d.axiomStandInLeaks()).find("1 contexts"), std::string::npos);
+  EXPECT_EQ(d.cuCtxDestroy_v2(own), Success);
+  EXPECT_NE(std::string(d.axiomStandInLastFault()).find("a context is destroyed with this in it"),
+            std::string::npos);
+  EXPECT_EQ(d.cuCtxGetCurrent(&current), Success);
+  EXPECT_EQ(current, context);
+  d.cuMemGetInfo_v2(&after, &total);
+  EXPECT_EQ(before, after);
+  EXPECT_EQ(d.cuCtxPushCurrent_v2(own), ContextIsDestroyed);
+  EXPECT_EQ(d.cuCtxDestroy_v2(own), ContextIsDestroyed);
+  EXPECT_EQ(d.cuCtxDestroy_v2(context), InvalidContext);
+}
+
 TEST_P(StandIn, MemoryIsCountedAndFreshMemoryIsNoZeros) {
   size_t before, after, total;
   d.cuMemGetInfo_v2(&before, &total);
