@@ -24,11 +24,18 @@ namespace axiom::api {
 /// it.
 struct ModelState {
   std::shared_ptr<const Artifact> artifact;
+  std::shared_ptr<cuda::GpuModel> gpu; ///< null: the CPU
+  std::string device;                  ///< for people
   std::optional<Tokenizer> tokenizer;
   std::optional<ChatTemplate> chatTemplate;
   bool copied = false, guarded = false;
 
   ~ModelState();
+  engine::LoadedModel loaded() const {
+    engine::LoadedModel model(artifact);
+    model.gpu = gpu;
+    return model;
+  }
   /// Special tokens and their text, longest first; made when first asked for.
   const std::vector<std::pair<std::string, int32_t>> &specialTokens() const;
 
@@ -37,8 +44,9 @@ private:
   mutable std::vector<std::pair<std::string, int32_t>> special_;
 };
 
+/// `device`: "cpu" or empty, "cuda", "cuda:N".
 Result<std::shared_ptr<ModelState>> openModel(const std::string &path, const OpenOptions &options,
-                                              bool guardFaults);
+                                              bool guardFaults, const std::string &device);
 
 Status noTokenizer();
 

@@ -38,6 +38,11 @@ engine::EngineSettings settingsFrom(const ModelState &model, const axiom_engine_
     s.maxRequests = o.max_requests;
   s.oversubscribe = o.oversubscribe != 0;
   s.weightsResident = model.copied;
+  s.graphs = o.eager == 0;
+  if (o.upload)
+    s.progress = [call = o.upload, user = o.upload_user](uint64_t done, uint64_t total) {
+      call(user, done, total);
+    };
   return s;
 }
 
@@ -168,7 +173,7 @@ axiom_status axiom_plan_memory(const axiom_model *model, const axiom_engine_opti
     AXIOM_RETURN_IF_ERROR(readStruct(options, given, "options"));
     AXIOM_ASSIGN_OR_RETURN(
         engine::MemoryPlan plan,
-        engine::planMemory(*model->state->artifact, settingsFrom(*model->state, given)));
+        engine::planMemory(model->state->loaded(), settingsFrom(*model->state, given)));
     axiom_memory out{};
     out.weight_bytes = plan.weights;
     out.kv_bytes = plan.kv;
@@ -200,7 +205,7 @@ axiom_status axiom_engine_create(const axiom_model *model, const axiom_engine_op
       };
     AXIOM_ASSIGN_OR_RETURN(
         handle->engine,
-        engine::createEngine(model->state->artifact, settingsFrom(*model->state, given), newText));
+        engine::createEngine(model->state->loaded(), settingsFrom(*model->state, given), newText));
     if (!handle->manual)
       AXIOM_RETURN_IF_ERROR(handle->engine->start());
     *engine = handle.release();

@@ -23,7 +23,7 @@ axiom_status axiom_golden_create(const axiom_model *model, const axiom_golden_pr
       prompt.tokens.assign(prompts[i].tokens, prompts[i].tokens + prompts[i].count);
       golden.prompts.push_back(std::move(prompt));
     }
-    AXIOM_RETURN_IF_ERROR(engine::runPrompts(model->state->artifact, 0, golden.prompts));
+    AXIOM_RETURN_IF_ERROR(engine::runPrompts(model->state->loaded(), 0, golden.prompts));
     golden.parts = engine::digestParts(*model->state->artifact);
     std::vector<uint8_t> out = engine::writeGolden(golden);
     *bytes = static_cast<uint8_t *>(std::malloc(out.size()));

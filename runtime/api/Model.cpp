@@ -51,9 +51,12 @@ const std::vector<std::pair<std::string, int32_t>> &ModelState::specialTokens() 
 }
 
 Result<std::shared_ptr<ModelState>> openModel(const std::string &path, const OpenOptions &options,
-                                              bool guardFaults) {
+                                              bool guardFaults, const std::string &device) {
   auto model = std::make_shared<ModelState>();
-  AXIOM_ASSIGN_OR_RETURN(model->artifact, Artifact::open(path, options));
+  AXIOM_ASSIGN_OR_RETURN(engine::LoadedModel loaded, engine::loadModel(path, options, device));
+  model->device = loaded.device();
+  model->artifact = std::move(loaded.artifact);
+  model->gpu = std::move(loaded.gpu);
   model->copied = options.load != LoadMode::Map;
   if (guardFaults) {
     AXIOM_RETURN_IF_ERROR(
@@ -223,7 +226,8 @@ axiom_status axiom_open(uint32_t abiVersion, const char *path, const axiom_open_
     open.verifyAll = given.verify_all != 0;
     open.prefault = given.lazy == 0;
     auto handle = std::make_unique<axiom_model>();
-    AXIOM_ASSIGN_OR_RETURN(handle->state, openModel(path, open, given.guard_faults != 0));
+    AXIOM_ASSIGN_OR_RETURN(handle->state, openModel(path, open, given.guard_faults != 0,
+                                                    given.device ? given.device : ""));
     *model = handle.release();
     return {};
   });
@@ -260,6 +264,7 @@ axiom_status axiom_model_get_info(const axiom_model *model, axiom_model_info *in
     for (const TensorInfo &tensor : artifact.metadata().tensors)
       if (!tensor.vector)
         out.num_weights += tensor.rows * tensor.cols;
+    out.device = model->state->device.c_str();
     return writeStruct(out, info, "info");
   });
 }

@@ -2,7 +2,7 @@
 
 #include "runtime/base/ByteStream.h"
 #include "runtime/base/Memory.h"
-#include "runtime/device/cpu/Executor.h"
+#include "runtime/engine/Runners.h"
 #include "runtime/kv/BlockTable.h"
 
 #include <algorithm>
@@ -148,8 +148,8 @@ std::vector<GoldenPart> digestParts(const Artifact &artifact) {
   return parts;
 }
 
-Status runPrompts(std::shared_ptr<const Artifact> artifact, uint32_t threads,
-                  std::vector<GoldenPrompt> &prompts) {
+Status runPrompts(const LoadedModel &model, uint32_t threads, std::vector<GoldenPrompt> &prompts) {
+  const std::shared_ptr<const Artifact> &artifact = model.artifact;
   const ArtifactConfig &config = artifact->config();
   uint32_t longest = 1;
   for (const GoldenPrompt &prompt : prompts) {
@@ -158,11 +158,11 @@ Status runPrompts(std::shared_ptr<const Artifact> artifact, uint32_t threads,
                                             prompt.tokens.size(), kMaxGoldenTokens)};
     longest = std::max(longest, static_cast<uint32_t>(prompt.tokens.size()));
   }
-  ExecutorOptions options;
+  RunnerOptions options;
   options.threads = threads;
-  options.maxTokens = longest;
+  options.maxTokens = options.maxRows = longest;
   options.numBlocks = blocksFor(longest);
-  AXIOM_ASSIGN_OR_RETURN(std::unique_ptr<Executor> executor, Executor::create(artifact, options));
+  AXIOM_ASSIGN_OR_RETURN(std::unique_ptr<StepRunner> runner, createRunner(model, options));
   AXIOM_ASSIGN_OR_RETURN(
       Pages logits,
       Pages::allocate(uint64_t(longest) * config.logitsStride() * sizeof(float), "logits"));
@@ -182,16 +182,16 @@ Status runPrompts(std::shared_ptr<const Artifact> artifact, uint32_t threads,
       rows.push_back(t);
     }
     for (uint32_t block : blocks)
-      executor->clearBlock(block);
+      runner->clearBlock(block);
     prompt.layers.clear();
-    executor->setLayerHook([&](uint32_t, const float *hidden, uint32_t numTokens) {
+    runner->setLayerHook([&](uint32_t, const float *hidden, uint32_t numTokens) {
       if (weights.size() > kMostResident)
         artifact->release(weights);
       prompt.layers.push_back(digestRows(hidden, numTokens, config.hidden, config.hiddenStride()));
     });
     auto *out = reinterpret_cast<float *>(logits.data());
-    AXIOM_RETURN_IF_ERROR(executor->step({prompt.tokens, positions, offsets, blocks, rows, out,
-                                          reinterpret_cast<AxmTile *>(tiles.data())}));
+    AXIOM_RETURN_IF_ERROR(runner->step({prompt.tokens, positions, offsets, blocks, rows, out,
+                                        reinterpret_cast<AxmTile *>(tiles.data())}));
     prompt.logits = digestRows(out, count, config.vocab, config.logitsStride());
   }
   return {};
@@ -222,8 +222,8 @@ void compareParts(const Golden &golden, const Artifact &artifact, std::vector<Fi
 
 } // namespace
 
-Result<std::vector<Finding>> checkGolden(std::shared_ptr<const Artifact> artifact,
-                                         uint32_t threads) {
+Result<std::vector<Finding>> checkGolden(const LoadedModel &model, uint32_t threads) {
+  const std::shared_ptr<const Artifact> &artifact = model.artifact;
   auto segment = artifact->segment(SegmentKind::Golden);
   if (segment.empty())
     return Status(Code::Unsupported,
@@ -241,7 +241,7 @@ Result<std::vector<Finding>> checkGolden(std::shared_ptr<const Artifact> artifac
     if (!finding.same && finding.name.starts_with(partKindName(PartKind::Code)))
       return findings;
   std::vector<GoldenPrompt> ran = golden.prompts;
-  AXIOM_RETURN_IF_ERROR(runPrompts(artifact, threads, ran));
+  AXIOM_RETURN_IF_ERROR(runPrompts(model, threads, ran));
   for (size_t i = 0; i < ran.size(); ++i) {
     const GoldenPrompt &now = ran[i], &then = golden.prompts[i];
     std::string name = format("prompt %zu", i + 1);

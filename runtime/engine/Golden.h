@@ -9,9 +9,9 @@
 #ifndef AXIOM_RUNTIME_ENGINE_GOLDEN_H
 #define AXIOM_RUNTIME_ENGINE_GOLDEN_H
 
-#include "runtime/artifact/Artifact.h"
 #include "runtime/base/Sha256.h"
 #include "runtime/base/Status.h"
+#include "runtime/engine/LoadedModel.h"
 
 #include <cstdint>
 #include <memory>
@@ -51,8 +51,7 @@ Result<Golden> readGolden(std::span<const uint8_t> bytes);
 /// Digests of everything that the artifact contains, from its bytes and not from its metadata.
 std::vector<GoldenPart> digestParts(const Artifact &artifact);
 /// Runs prompts through the model; each gets its digests.
-Status runPrompts(std::shared_ptr<const Artifact> artifact, uint32_t threads,
-                  std::vector<GoldenPrompt> &prompts);
+Status runPrompts(const LoadedModel &model, uint32_t threads, std::vector<GoldenPrompt> &prompts);
 
 /// What one comparison said.
 struct Finding {
@@ -64,8 +63,7 @@ struct Finding {
 /// Compares an artifact with its golden segment: every part, then, if the kernels are as compiled,
 /// every prompt. Of a prompt only the first layer that differs is named: what follows from it
 /// differs too.
-Result<std::vector<Finding>> checkGolden(std::shared_ptr<const Artifact> artifact,
-                                         uint32_t threads);
+Result<std::vector<Finding>> checkGolden(const LoadedModel &model, uint32_t threads);
 
 } // namespace axiom::engine
 

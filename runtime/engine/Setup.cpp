@@ -9,10 +9,33 @@ namespace {
 
 constexpr uint64_t kDefaultPositions = 16384; ///< at most, when the caller names no number
 constexpr uint32_t kMaxBlocks = 1u << 24;     ///< 2^30 positions
+/// Of a GPU's memory, for graphs and what else the driver takes as it goes.
+constexpr uint64_t kDeviceReserve = 256ull << 20;
 
 uint64_t rowBytes(const ArtifactConfig &config, uint32_t rows) {
   return uint64_t(rows) *
          (uint64_t(config.logitsStride()) * sizeof(float) + config.numTiles() * sizeof(AxmTile));
+}
+
+Result<MemoryLimit> limitOf(const LoadedModel &model, const EngineSettings &settings) {
+  uint64_t weights = model.artifact->program().weightsSize;
+  if (!model.gpu) {
+    MemoryLimit limit = memoryLimit();
+    if (settings.weightsResident) // they are missing in what is free now
+      limit.bytes = checkedAdd(limit.bytes, weights).value_or(UINT64_MAX);
+    if (settings.memoryLimit != 0 && settings.memoryLimit < limit.bytes)
+      limit = memoryLimit(settings.memoryLimit);
+    return limit;
+  }
+  AXIOM_ASSIGN_OR_RETURN(cuda::GpuModel::Memory memory, model.gpu->memory());
+  uint64_t reserve = std::min(kDeviceReserve, memory.total / 32);
+  MemoryLimit limit{memory.free - std::min(memory.free, reserve),
+                    "free memory of " + model.gpu->gpu().name()};
+  if (memory.weightsResident)
+    limit.bytes += weights;
+  if (settings.memoryLimit != 0 && settings.memoryLimit < limit.bytes)
+    limit = {settings.memoryLimit, "--memory"};
+  return limit;
 }
 
 } // namespace
@@ -24,28 +47,32 @@ std::string MemoryPlan::text() const {
                 formatBytes(total()).c_str());
 }
 
-Result<MemoryPlan> planMemory(const Artifact &artifact, const EngineSettings &settings) {
-  const LoadedProgram &program = artifact.program();
+Result<MemoryPlan> planMemory(const LoadedModel &model, const EngineSettings &settings) {
+  const LoadedProgram &program = model.artifact->program();
   const ArtifactConfig &config = program.config;
   MemoryPlan plan;
   plan.limits = {settings.maxBatchedTokens, settings.maxSequences,
                  settings.maxRows == 0 ? settings.maxSequences : settings.maxRows};
-  plan.executor.threads = settings.threads;
-  plan.executor.oversubscribe = settings.oversubscribe;
-  plan.executor.maxTokens = settings.maxBatchedTokens;
-  plan.executor.numBlocks = 1;
-  AXIOM_ASSIGN_OR_RETURN(ExecutorMemory one, Executor::plan(program, plan.executor));
+  plan.runner.threads = settings.threads;
+  plan.runner.oversubscribe = settings.oversubscribe;
+  plan.runner.graphs = settings.graphs;
+  plan.runner.maxTokens = settings.maxBatchedTokens;
+  plan.runner.maxRows = plan.limits.maxRows;
+  plan.runner.numBlocks = 1;
+  // The rows that the engine reads are on the host; a GPU has its own beside them.
+  uint64_t rows = model.gpu ? 0 : rowBytes(config, plan.limits.maxRows);
+  AXIOM_ASSIGN_OR_RETURN(RunnerMemory one, planRunner(model, plan.runner));
   plan.weights = program.weightsSize;
-  plan.workspace = one.total() - one.kv + rowBytes(config, plan.limits.maxRows);
-  MemoryLimit limit = memoryLimit();
-  if (settings.weightsResident) // they are missing in what is free now
-    limit.bytes = checkedAdd(limit.bytes, plan.weights).value_or(UINT64_MAX);
-  if (settings.memoryLimit != 0 && settings.memoryLimit < limit.bytes)
-    limit = memoryLimit(settings.memoryLimit);
+  plan.workspace = one.workspace + rows;
+  AXIOM_ASSIGN_OR_RETURN(MemoryLimit limit, limitOf(model, settings));
   plan.limit = limit.bytes;
   plan.limitSource = limit.source;
   uint64_t fixed = plan.workspace + plan.weights;
   uint64_t blockBytes = std::max<uint64_t>(program.kv.blockBytes, 1);
+  if (model.gpu) { // a table entry for each block; KV memory and tables are rounded up
+    fixed += 2 * cuda::kMemoryGranule;
+    blockBytes += sizeof(uint32_t);
+  }
   uint64_t mostBlocks = plan.limit > fixed ? (plan.limit - fixed) / blockBytes : 0;
   mostBlocks = std::min<uint64_t>(mostBlocks, kMaxBlocks);
   plan.largestPositions = mostBlocks * AXM_KV_BLOCK;
@@ -61,18 +88,18 @@ Result<MemoryPlan> planMemory(const Artifact &artifact, const EngineSettings &se
             format("KV memory for %llu positions is asked for; at most %llu are possible",
                    static_cast<unsigned long long>(positions),
                    static_cast<unsigned long long>(kMaxBlocks) * AXM_KV_BLOCK)};
-  plan.executor.numBlocks = static_cast<uint32_t>(ceilDiv(positions, AXM_KV_BLOCK));
-  plan.kvPositions = uint64_t(plan.executor.numBlocks) * AXM_KV_BLOCK;
-  AXIOM_ASSIGN_OR_RETURN(ExecutorMemory all, Executor::plan(program, plan.executor));
+  plan.runner.numBlocks = static_cast<uint32_t>(ceilDiv(positions, AXM_KV_BLOCK));
+  plan.kvPositions = uint64_t(plan.runner.numBlocks) * AXM_KV_BLOCK;
+  AXIOM_ASSIGN_OR_RETURN(RunnerMemory all, planRunner(model, plan.runner));
   plan.kv = all.kv;
-  plan.workspace = all.total() - all.kv + rowBytes(config, plan.limits.maxRows);
+  plan.workspace = all.workspace + rows;
   return plan;
 }
 
 Result<std::unique_ptr<Engine>>
-createEngine(std::shared_ptr<const Artifact> artifact, const EngineSettings &settings,
+createEngine(const LoadedModel &model, const EngineSettings &settings,
              std::function<std::unique_ptr<TextStream>(bool)> newText) {
-  AXIOM_ASSIGN_OR_RETURN(MemoryPlan plan, planMemory(*artifact, settings));
+  AXIOM_ASSIGN_OR_RETURN(MemoryPlan plan, planMemory(model, settings));
   if (!plan.fits())
     return {Code::Resource,
             format("not enough memory: %s, but %s is %s; %s", plan.text().c_str(),
@@ -82,9 +109,9 @@ createEngine(std::shared_ptr<const Artifact> artifact, const EngineSettings &set
                                 static_cast<unsigned long long>(plan.largestPositions))
                              .c_str()
                        : "fewer tokens a step or a smaller model are needed")};
-  AXIOM_ASSIGN_OR_RETURN(std::unique_ptr<Executor> executor,
-                         Executor::create(artifact, plan.executor));
-  const ArtifactConfig &config = artifact->config();
+  AXIOM_ASSIGN_OR_RETURN(std::unique_ptr<StepRunner> runner,
+                         createRunner(model, plan.runner, settings.progress));
+  const ArtifactConfig &config = model.artifact->config();
   ModelInfo info;
   info.vocab = config.vocab;
   info.logitsStride = config.logitsStride();
@@ -92,13 +119,13 @@ createEngine(std::shared_ptr<const Artifact> artifact, const EngineSettings &set
   info.maxContext = config.maxContext;
   info.eos = config.eos;
   info.newText = std::move(newText);
-  info.broken = [artifact] { return artifact->broken(); };
+  if (!model.gpu) // a GPU has its own copy of the weights
+    info.broken = [artifact = model.artifact] { return artifact->broken(); };
   EngineOptions options;
   options.limits = plan.limits;
-  options.numBlocks = plan.executor.numBlocks;
+  options.numBlocks = plan.runner.numBlocks;
   options.maxRequests = settings.maxRequests;
-  return Engine::create(std::move(info), options,
-                        std::make_unique<ExecutorRunner>(std::move(executor)));
+  return Engine::create(std::move(info), options, std::move(runner));
 }
 
 } // namespace axiom::engine

@@ -2,8 +2,9 @@
 #ifndef AXIOM_RUNTIME_ENGINE_SETUP_H
 #define AXIOM_RUNTIME_ENGINE_SETUP_H
 
-#include "runtime/artifact/Artifact.h"
 #include "runtime/engine/Engine.h"
+#include "runtime/engine/LoadedModel.h"
+#include "runtime/engine/Runners.h"
 
 #include <memory>
 #include <string>
@@ -19,10 +20,14 @@ struct EngineSettings {
   uint64_t memoryLimit = 0; ///< bytes; 0: what the system has
   uint32_t maxRequests = 4096;
   bool oversubscribe = false;
-  /// The weights are in private memory already: what is free now is without them.
+  /// On the CPU: the weights are in private memory already: what is free now is without them.
   bool weightsResident = false;
+  bool graphs = true; ///< on a GPU: steps are captured as graphs
+  /// On a GPU, while the weights are copied there; empty: not wanted.
+  cuda::UploadProgress progress = {};
 };
 
+/// On a GPU everything counts in its memory.
 struct MemoryPlan {
   uint64_t weights = 0, kv = 0;
   uint64_t workspace = 0; ///< slots, scratch, tables, rows of logits
@@ -30,7 +35,7 @@ struct MemoryPlan {
   std::string limitSource;
   uint64_t kvPositions = 0;
   uint64_t largestPositions = 0; ///< the most that fit; 0: not even 64
-  ExecutorOptions executor;
+  RunnerOptions runner;
   SchedulerLimits limits;
 
   uint64_t total() const { return weights + kv + workspace; }
@@ -40,11 +45,11 @@ struct MemoryPlan {
 };
 
 /// Allocates nothing.
-Result<MemoryPlan> planMemory(const Artifact &artifact, const EngineSettings &settings);
+Result<MemoryPlan> planMemory(const LoadedModel &model, const EngineSettings &settings);
 
 /// Refuses what does not fit, with the largest that would.
 Result<std::unique_ptr<Engine>>
-createEngine(std::shared_ptr<const Artifact> artifact, const EngineSettings &settings,
+createEngine(const LoadedModel &model, const EngineSettings &settings,
              std::function<std::unique_ptr<TextStream>(bool freshText)> newText);
 
 } // namespace axiom::engine

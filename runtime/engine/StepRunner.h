@@ -1,9 +1,9 @@
-// What the engine needs from a device: run a step, clear a KV block. The CPU's executor behind it,
-// or a fake in tests.
+// What the engine needs from a device: run a step, clear a KV block. Behind it is an executor
+// (Runners.h), or a fake in tests.
 #ifndef AXIOM_RUNTIME_ENGINE_STEPRUNNER_H
 #define AXIOM_RUNTIME_ENGINE_STEPRUNNER_H
 
-#include "runtime/device/cpu/Executor.h"
+#include "runtime/device/Step.h"
 
 #include <memory>
 #include <string>
@@ -16,17 +16,8 @@ public:
   virtual ~StepRunner() = default;
   virtual Status step(const StepInput &input) = 0;
   virtual void clearBlock(uint32_t block) = 0;
-};
-
-class ExecutorRunner : public StepRunner {
-public:
-  explicit ExecutorRunner(std::unique_ptr<Executor> executor) : executor_(std::move(executor)) {}
-  Status step(const StepInput &input) override { return executor_->step(input); }
-  void clearBlock(uint32_t block) override { executor_->clearBlock(block); }
-  Executor &executor() { return *executor_; }
-
-private:
-  std::unique_ptr<Executor> executor_;
+  /// Called after each layer of a step; empty: none. A fake has no layers.
+  virtual void setLayerHook(LayerHook) {}
 };
 
 /// Turns the tokens of one sequence into text, piece by piece.

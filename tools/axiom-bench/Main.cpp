@@ -16,7 +16,7 @@ struct Flags {
   std::vector<uint32_t> prompts{512}, generate{128}, parallel{1}, depths{0};
   uint32_t repetitions = 5, batchedTokens = 512;
   std::string output = "md", limitBytes = "1GiB";
-  bool noWarmup = false, profile = false, limits = false;
+  bool noWarmup = false, profile = false, limits = false, eager = false;
 };
 
 std::vector<RowResult> rowsOf(const Flags &flags) {
@@ -45,6 +45,10 @@ int bench(Flags &flags) {
   Expected<Model> model = Model::open(flags.model.path, flags.model.loadOptions());
   if (!model)
     return tool::fail(kTool, model.error());
+  bool gpu = std::string(model->info().target).rfind("cuda:", 0) == 0;
+  if (gpu && flags.limits)
+    return tool::fail(kTool, {AXIOM_INVALID_ARGUMENT, "--limits measures the CPU, not a GPU"});
+  tool::tellDevice(kTool, *model, flags.model.verbose);
   std::vector<RowResult> rows = rowsOf(flags);
   if (rows.empty())
     return tool::fail(kTool, {AXIOM_INVALID_ARGUMENT, "nothing to measure: give -p or -n above 0"});
@@ -56,8 +60,8 @@ int bench(Flags &flags) {
   context.load = flags.model.load;
   context.profile = flags.profile;
   context.limits = flags.limits;
-  RunOptions options{flags.model.threads, flags.batchedTokens, *memory,
-                     flags.profile || flags.limits, flags.profile};
+  RunOptions options{flags.model.threads,           flags.batchedTokens, *memory,
+                     flags.profile || flags.limits, flags.profile,       flags.eager};
   std::unique_ptr<LimitProbe> probe;
   for (RowResult &result : rows) {
     Expected<RowRunner> runner = RowRunner::create(*model, result.row, options);
@@ -121,6 +125,8 @@ int main(int argc, char **argv) {
       ->type_name("FORMAT");
   app.add_flag("--no-warmup", flags.noWarmup, "Measure the first run too");
   app.add_flag("--profile", flags.profile, "Also the time of each phase of a step");
+  app.add_flag("--eager", flags.eager,
+               "On a GPU: launch kernel by kernel instead of graphs, for profilers");
   app.add_flag("--limits", flags.limits,
                "Also the machine's memory and multiply-add limits, measured between the runs, and "
                "the share of them");

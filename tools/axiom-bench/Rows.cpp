@@ -1,6 +1,7 @@
 #include "tools/axiom-bench/Rows.h"
 
 #include "runtime/api/ApiState.h"
+#include "runtime/engine/Runners.h"
 
 #include <algorithm>
 #include <chrono>
@@ -12,7 +13,7 @@ namespace axiom::bench {
 /// The timed part of a run.
 struct RowRunner::Clock {
   Engine &engine;
-  Executor &executor;
+  Executor *executor; ///< null: not profiled
   bool profiled;
   std::chrono::steady_clock::time_point begin{};
   uint64_t stepsBefore = 0;
@@ -23,7 +24,8 @@ struct RowRunner::Clock {
 
   void start() {
     stepsBefore = engine.stats().steps;
-    executor.setProfiling(profiled);
+    if (executor)
+      executor->setProfiling(profiled);
     begin = std::chrono::steady_clock::now();
   }
   void stop() {
@@ -68,6 +70,7 @@ Expected<RowRunner> RowRunner::create(const Model &model, const Row &row,
   engineOptions.memoryLimit = options.memoryLimit;
   engineOptions.maxRequests = std::max(4096u, row.numParallel);
   engineOptions.manual = true;
+  engineOptions.eager = options.eager;
   Expected<Engine> engine = Engine::create(model, engineOptions);
   if (!engine)
     return engine.error();
@@ -76,13 +79,16 @@ Expected<RowRunner> RowRunner::create(const Model &model, const Row &row,
   runner.spare_ = spare;
   auto *stepRunner =
       dynamic_cast<engine::ExecutorRunner *>(&runner.engine_.get()->engine->runner());
-  if (!stepRunner)
-    return Error{AXIOM_INTERNAL, "the engine does not run on the CPU"};
-  runner.executor_ = &stepRunner->executor();
+  if (stepRunner)
+    runner.executor_ = &stepRunner->executor();
+  else if (options.profile)
+    return Error{AXIOM_INVALID_ARGUMENT,
+                 "--profile is for the CPU: on a GPU use NVIDIA's nsys, with --eager for kernel by "
+                 "kernel"};
   return runner;
 }
 
-uint32_t RowRunner::threads() const { return executor_->threads(); }
+uint32_t RowRunner::threads() const { return executor_ ? executor_->threads() : 1; }
 
 /// Tokens that look like no text in particular, the same in every run.
 std::vector<int32_t> RowRunner::someTokens(uint32_t count, uint32_t salt) const {
@@ -216,7 +222,7 @@ std::optional<Error> RowRunner::addWork(const Clock &clock, RowResult &result) c
 }
 
 std::optional<Error> RowRunner::run(RowResult *result) {
-  Clock clock{engine_, *executor_, result && options_.profile};
+  Clock clock{engine_, executor_, result && options_.profile};
   auto error = row_.numGen == 0 ? runPrompt(clock)
                : row_.depth > 0 ? runAtDepth(clock)
                                 : runGeneration(clock);

@@ -46,6 +46,7 @@ struct RunOptions {
   uint32_t threads = 0, batchedTokens = 512;
   uint64_t memoryLimit = 0;
   bool work = false, profile = false;
+  bool eager = false; ///< on a GPU: no graphs
 };
 
 class RowRunner {
@@ -71,7 +72,7 @@ private:
   Engine engine_;
   Row row_;
   RunOptions options_;
-  Executor *executor_ = nullptr; ///< of the engine
+  Executor *executor_ = nullptr; ///< of the engine; null on a GPU
   uint32_t spare_ = 0; ///< tokens that a sequence may generate before the last one has begun
 };
 

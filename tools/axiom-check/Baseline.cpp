@@ -8,7 +8,8 @@ namespace axiom::check {
 namespace {
 
 /// Names and byte counts, in the order in which they are written.
-Result<std::vector<std::pair<std::string, uint64_t>>> measure(const Artifact &artifact) {
+Result<std::vector<std::pair<std::string, uint64_t>>> measure(const engine::LoadedModel &model) {
+  const Artifact &artifact = *model.artifact;
   uint64_t code = 0;
   for (const SegmentInfo &segment : artifact.metadata().segments)
     if (segment.kind == SegmentKind::Code)
@@ -17,7 +18,7 @@ Result<std::vector<std::pair<std::string, uint64_t>>> measure(const Artifact &ar
   settings.threads = 1; // so that machines with more cores have the same numbers
   settings.maxSequences = 1;
   settings.kvPositions = AXM_KV_BLOCK;
-  AXIOM_ASSIGN_OR_RETURN(engine::MemoryPlan plan, engine::planMemory(artifact, settings));
+  AXIOM_ASSIGN_OR_RETURN(engine::MemoryPlan plan, engine::planMemory(model, settings));
   return std::vector<std::pair<std::string, uint64_t>>{
       {"file_bytes", artifact.fileSize()},
       {"weight_bytes", artifact.program().weightsSize},
@@ -28,8 +29,8 @@ Result<std::vector<std::pair<std::string, uint64_t>>> measure(const Artifact &ar
 
 } // namespace
 
-Result<std::string> baselineText(const Artifact &artifact) {
-  AXIOM_ASSIGN_OR_RETURN(auto numbers, measure(artifact));
+Result<std::string> baselineText(const engine::LoadedModel &model) {
+  AXIOM_ASSIGN_OR_RETURN(auto numbers, measure(model));
   std::string out = "{\n";
   for (size_t i = 0; i < numbers.size(); ++i)
     out += format("  \"%s\": %llu%s\n", numbers[i].first.c_str(),
@@ -38,13 +39,13 @@ Result<std::string> baselineText(const Artifact &artifact) {
   return out + "}\n";
 }
 
-Result<std::vector<Finding>> compareBaseline(const Artifact &artifact, const std::string &text,
-                                             double tolerance) {
+Result<std::vector<Finding>> compareBaseline(const engine::LoadedModel &model,
+                                             const std::string &text, double tolerance) {
   AXIOM_ASSIGN_OR_RETURN(Value baseline, parseJson(text));
   if (!baseline.isDict())
     return Status(Code::InvalidArgument,
                   "the baseline is no JSON object: write one with --write-baseline");
-  AXIOM_ASSIGN_OR_RETURN(auto numbers, measure(artifact));
+  AXIOM_ASSIGN_OR_RETURN(auto numbers, measure(model));
   std::vector<Finding> findings;
   for (auto &[name, now] : numbers) {
     const Value *entry = baseline.dictionary().find(name);

@@ -18,12 +18,12 @@ std::string reportTable(const std::vector<Finding> &findings, bool all);
 std::string junitXml(const std::vector<Finding> &findings, const std::string &suite);
 bool allSame(const std::vector<Finding> &findings);
 
-/// Size and memory of an artifact, as --write-baseline stores them: a JSON object of byte counts.
-Result<std::string> baselineText(const Artifact &artifact);
+/// Size and memory of a model, as --write-baseline stores them: a JSON object of byte counts.
+Result<std::string> baselineText(const engine::LoadedModel &model);
 /// Every number of the baseline against what the artifact has; more than `tolerance` percent above
 /// it is a difference.
-Result<std::vector<Finding>> compareBaseline(const Artifact &artifact, const std::string &text,
-                                             double tolerance);
+Result<std::vector<Finding>> compareBaseline(const engine::LoadedModel &model,
+                                             const std::string &text, double tolerance);
 
 /// What differs between two artifacts: configuration, plan, segments, tensors, kernels.
 Result<std::vector<Finding>> diffArtifacts(const Artifact &a, const Artifact &b);

@@ -10,7 +10,7 @@ namespace {
 constexpr const char *kTool = "axiom-check";
 
 struct Flags {
-  std::string path, baseline, writeBaseline, junit, isa;
+  std::string path, baseline, writeBaseline, junit, isa, device;
   std::string left, right;
   uint32_t threads = 0;
   double tolerance = 0;
@@ -47,24 +47,27 @@ int check(const Flags &flags) {
   OpenOptions open;
   open.isa = flags.isa;
   open.prefault = false; // a large model passes through the memory in parts
-  auto artifact = Artifact::open(flags.path, open);
-  if (!artifact.ok())
-    return fail(artifact.status());
+  auto model = engine::loadModel(flags.path, open, flags.device);
+  if (!model.ok())
+    return fail(model.status());
+  if (model->gpu)
+    std::fprintf(stderr, "%s: on %s, code for %s\n", kTool, model->device().c_str(),
+                 model->artifact->target().c_str());
   if (!flags.writeBaseline.empty()) {
-    auto text = baselineText(**artifact);
+    auto text = baselineText(*model);
     if (!text.ok())
       return fail(text.status());
     if (auto error = tool::writeWholeFile(flags.writeBaseline, *text))
       return tool::fail(kTool, *error);
   }
-  auto findings = engine::checkGolden(*artifact, flags.threads);
+  auto findings = engine::checkGolden(*model, flags.threads);
   if (!findings.ok())
     return fail(findings.status());
   if (!flags.baseline.empty()) {
     Expected<std::string> text = tool::readTextFile(flags.baseline);
     if (!text)
       return tool::fail(kTool, text.error());
-    auto more = compareBaseline(**artifact, *text, flags.tolerance);
+    auto more = compareBaseline(*model, *text, flags.tolerance);
     if (!more.ok())
       return fail(more.status().withContext(flags.baseline));
     findings->insert(findings->end(), more->begin(), more->end());
@@ -108,6 +111,7 @@ int main(int argc, char **argv) {
   app.add_option("--junit", flags.junit, "Write the result as JUnit XML")->type_name("FILE");
   app.add_option("-t,--threads", flags.threads, "Threads (default: usable cores)")->type_name("N");
   app.add_option("--isa", flags.isa, "Check the code for this ISA level")->type_name("LEVEL");
+  tool::addDevice(app, flags.device);
   app.add_flag("-a,--all", flags.all, "List what is the same too");
   auto *diff = app.add_subcommand("diff", "Say what differs between two compiled models (exit 1)");
   diff->add_option("a", flags.left, "A compiled model")->required()->type_name("A");

@@ -1,5 +1,7 @@
 #include "tools/axiom-eval/Chunks.h"
 
+#include "tools/axiom-eval/Commands.h"
+
 #include "tools/common/Tool.h"
 
 #include <algorithm>
@@ -49,6 +51,7 @@ EngineOptions chunkEngine(uint32_t context, uint32_t threads, uint64_t memoryLim
   options.kvPositions = context;
   options.memoryLimit = memoryLimit;
   options.manual = true;
+  options.upload = tool::uploadProgress(kTool);
   return options;
 }
 

@@ -22,7 +22,7 @@ struct PerplexityFlags {
 
 struct CompareFlags {
   std::vector<std::string> models;
-  std::string reference, file, output = "md";
+  std::string reference, file, output = "md", device;
   uint32_t context = 512, chunks = 0, threads = 0;
   void add(CLI::App &app);
 };

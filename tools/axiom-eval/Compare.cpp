@@ -26,9 +26,11 @@ struct Subject {
 Expected<Subject> openSubject(const std::string &path, const CompareFlags &flags) {
   LoadOptions load;
   load.guardFaults = true;
+  load.device = flags.device;
   Expected<Model> model = Model::open(path, load);
   if (!model)
     return model.error();
+  tool::tellDevice(kTool, *model, false);
   uint32_t positions =
       std::max(flags.context, std::min(kPrefillTokens + 64, model->info().max_context));
   EngineOptions options = chunkEngine(positions, flags.threads, 0);

@@ -40,6 +40,7 @@ void CompareFlags::add(CLI::App &app) {
       ->type_name("N");
   app.add_option("--chunks", chunks, "Chunks to measure (default: all)")->type_name("N");
   app.add_option("-t,--threads", threads, "Threads (default: usable cores)")->type_name("N");
+  tool::addDevice(app, device);
   app.add_option("-o,--output", output, "md, json or csv")
       ->capture_default_str()
       ->check(CLI::IsMember({"md", "json", "csv"}))

@@ -69,6 +69,7 @@ int runLogits(LogitsFlags &flags) {
   Expected<Model> model = Model::open(flags.model.path, flags.model.loadOptions());
   if (!model)
     return tool::fail(kTool, model.error());
+  tool::tellDevice(kTool, *model, flags.model.verbose);
   std::vector<int32_t> tokens;
   if (!flags.tokensFile.empty()) {
     Expected<std::string> text = tool::readTextFile(flags.tokensFile);
@@ -114,6 +115,7 @@ int runPerplexity(PerplexityFlags &flags) {
   Expected<Model> model = Model::open(flags.model.path, flags.model.loadOptions());
   if (!model)
     return tool::fail(kTool, model.error());
+  tool::tellDevice(kTool, *model, flags.model.verbose);
   Expected<Chunks> chunks = makeChunks(*model, *text, flags.context, flags.chunks);
   if (!chunks)
     return tool::fail(kTool, chunks.error());

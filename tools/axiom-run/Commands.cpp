@@ -31,6 +31,8 @@ Expected<Engine> makeEngine(const Model &model, const tool::ModelFlags &flags,
   options.kvPositions = positions;
   options.memoryLimit = *limit;
   options.manual = true;
+  options.upload = tool::uploadProgress(kTool);
+  tool::tellDevice(kTool, model, flags.verbose);
   if (flags.verbose) {
     Expected<axiom_memory> memory = planMemory(model, options);
     if (!memory)

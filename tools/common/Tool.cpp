@@ -135,7 +135,30 @@ void ModelFlags::add(CLI::App &app) {
   app.add_option("--isa", isa,
                  "Use the code for this ISA level, e.g. x86-64-v3 (default: the best)")
       ->type_name("LEVEL");
+  addDevice(app, device);
   app.add_flag("-v,--verbose", verbose, "Say more on stderr");
+}
+
+void addDevice(CLI::App &app, std::string &device) {
+  app.add_option("--device", device,
+                 "cpu, or an NVIDIA GPU: cuda (the first) or cuda:N (default cpu)")
+      ->type_name("DEVICE");
+}
+
+void tellDevice(const char *tool, const Model &model, bool always) {
+  axiom_model_info info = model.info();
+  if (always || std::strncmp(info.target, "cuda:", 5) == 0)
+    std::fprintf(stderr, "%s: on %s, code for %s\n", tool, info.device, info.target);
+}
+
+std::function<void(uint64_t, uint64_t)> uploadProgress(const char *tool) {
+  if (!isatty(STDERR_FILENO))
+    return {};
+  return [tool](uint64_t done, uint64_t total) {
+    std::fprintf(stderr, "\r%s: weights to the GPU: %3u %%%s", tool,
+                 static_cast<unsigned>(total ? done * 100 / total : 100),
+                 done == total ? "\n" : "");
+  };
 }
 
 LoadOptions ModelFlags::loadOptions() const {
@@ -146,6 +169,7 @@ LoadOptions ModelFlags::loadOptions() const {
   if (auto limit = parseBytes(memory)) // a wrong one is reported where the engine is made
     options.memoryLimit = *limit;
   options.isa = isa;
+  options.device = device;
   return options;
 }
 

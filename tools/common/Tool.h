@@ -46,7 +46,7 @@ std::optional<Error> writeWholeFile(const std::string &path, const std::string &
 
 /// Flags of every tool that runs a model.
 struct ModelFlags {
-  std::string path, load = "map", isa;
+  std::string path, load = "map", isa, device;
   uint32_t threads = 0;
   std::string memory; ///< "4G"
   bool verbose = false;
@@ -54,6 +54,13 @@ struct ModelFlags {
   void add(CLI::App &app);
   LoadOptions loadOptions() const;
 };
+
+/// --device of every tool that runs a model.
+void addDevice(CLI::App &app, std::string &device);
+/// Says on stderr which GPU and which code were chosen, or, if `always`, that it is the CPU.
+void tellDevice(const char *tool, const Model &model, bool always);
+/// Shows on a terminal how much of the weights is copied to a GPU; on no other stderr.
+std::function<void(uint64_t done, uint64_t total)> uploadProgress(const char *tool);
 
 /// "500M", "4G", "1.5GiB" or a number of bytes; 0 for an empty text.
 Expected<uint64_t> parseBytes(const std::string &text);

@@ -9,11 +9,9 @@ namespace axiom::cuda {
 
 namespace {
 
-/// The driver hands out device memory in pieces of this size.
-constexpr uint64_t kGranule = 2ull << 20;
 constexpr uint64_t kMost = 1ull << 60;
 
-uint64_t rounded(uint64_t bytes) { return alignUp(std::max<uint64_t>(bytes, 1), kGranule); }
+uint64_t rounded(uint64_t bytes) { return alignUp(std::max<uint64_t>(bytes, 1), kMemoryGranule); }
 
 } // namespace
 

@@ -21,6 +21,9 @@ struct CudaOptions {
   bool graphs = true;       ///< false: each kernel is launched on its own
 };
 
+/// The driver hands out device memory in pieces of this size.
+inline constexpr uint64_t kMemoryGranule = 2ull << 20;
+
 /// Bytes of device memory that an executor takes, each rounded up to what the driver gives.
 struct CudaMemory {
   uint64_t workspace = 0; ///< slots for maxTokens

@@ -79,6 +79,11 @@ typedef struct axiom_open_options {
   /* 1: with AXIOM_LOAD_MAP, pages of the weights come in when they are first read. 0: axiom_open()
    * brings them all in, so that the first step is not slower than the others. */
   uint32_t lazy;
+  /* "cpu" or NULL; "cuda" or "cuda:N": the model's code for CUDA runs on that NVIDIA GPU, whose
+   * driver is loaded now. A GPU that was asked for and can't be had is an error. Its weights are
+   * copied to it when the first engine is created; `load` and `lazy` mean nothing then, and `isa`
+   * is refused. */
+  const char *device;
 } axiom_open_options;
 
 /* `abi_version` is AXIOM_ABI_VERSION; a library with another one refuses. `options` may be NULL. */
@@ -99,6 +104,8 @@ typedef struct axiom_model_info {
   uint64_t kv_bytes_per_64; /* KV memory of 64 positions */
   float bits_per_weight;
   uint64_t num_weights; /* elements of all matrices, a tied one counted once */
+  const char *device;   /* for people: "CPU", "cuda:0 (NVIDIA ...)", with the seconds that PTX took
+                         * to compile; valid until axiom_close() */
 } axiom_model_info;
 
 AXIOM_API axiom_status axiom_model_get_info(const axiom_model *model, axiom_model_info *info);
@@ -152,8 +159,13 @@ typedef struct axiom_engine_options {
   uint32_t max_requests;  /* not yet finished; 0: 4096 */
   uint32_t manual;        /* 1: no thread; the caller runs axiom_engine_step() */
   uint32_t oversubscribe; /* 1: `threads` even where there are fewer cores (tests) */
+  uint32_t eager;         /* 1: a GPU's kernels are launched one by one, not as graphs (tests) */
+  /* Called while axiom_engine_create() copies the weights to a GPU: bytes so far, and in all. */
+  void (*upload)(void *user, uint64_t done, uint64_t total);
+  void *upload_user;
 } axiom_engine_options;
 
+/* On a GPU everything counts in its memory. */
 typedef struct axiom_memory {
   size_t struct_size;
   uint64_t weight_bytes, kv_bytes, workspace_bytes, total_bytes;

@@ -61,6 +61,7 @@ struct LoadOptions {
   bool verifyAll = false;
   uint64_t memoryLimit = 0; ///< bytes that copied weights may take; 0: what the system has
   bool lazy = false;        ///< mapped weights come in when they are first read, not now
+  std::string device;       ///< "cpu" or empty, "cuda", "cuda:N"
 };
 
 struct Message {
@@ -79,6 +80,7 @@ public:
     c.verify_all = options.verifyAll;
     c.memory_limit = options.memoryLimit;
     c.lazy = options.lazy;
+    c.device = options.device.empty() ? nullptr : options.device.c_str();
     axiom_model *model = nullptr;
     if (axiom_status s = axiom_open(AXIOM_ABI_VERSION, path.c_str(), &c, &model); s != AXIOM_OK)
       return Error::last(s);
@@ -158,7 +160,11 @@ struct EngineOptions {
   uint32_t maxRequests = 0;      ///< 0: 4096
   bool manual = false;           ///< no thread; wait() and step() work on the caller's
   bool oversubscribe = false;
+  bool eager = false; ///< a GPU's kernels one by one, not as graphs
+  /// While the weights are copied to a GPU: bytes so far, and in all.
+  std::function<void(uint64_t done, uint64_t total)> upload = {};
 
+  /// What it points to is here.
   axiom_engine_options c() const {
     axiom_engine_options c{};
     c.struct_size = sizeof c;
@@ -171,6 +177,13 @@ struct EngineOptions {
     c.max_requests = maxRequests;
     c.manual = manual;
     c.oversubscribe = oversubscribe;
+    c.eager = eager;
+    if (upload) {
+      c.upload = [](void *user, uint64_t done, uint64_t total) {
+        (*static_cast<const decltype(upload) *>(user))(done, total);
+      };
+      c.upload_user = const_cast<decltype(upload) *>(&upload);
+    }
     return c;
   }
 };

@@ -437,6 +437,8 @@ void FakeDriver::failAt(const std::string &function, uint64_t count, Error error
   state_->failed = false;
 }
 
+void FakeDriver::calm() { state_->sticky = 0; }
+
 bool FakeDriver::failed() const { return state_->failed; }
 
 } // namespace axiom::test

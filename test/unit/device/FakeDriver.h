@@ -53,6 +53,8 @@ public:
   /// all later calls until the context is destroyed.
   void failAt(const std::string &function, uint64_t count, cuda::Error error, bool stays);
   bool failed() const;
+  /// No error stays any more.
+  void calm();
 
   struct State;
 

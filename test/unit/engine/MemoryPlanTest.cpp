@@ -20,13 +20,13 @@ TEST(MemoryPlan, TheRequestedLimitHoldsTheWeightsToo) {
   EngineSettings settings;
   settings.kvPositions = 64;
   settings.maxBatchedTokens = settings.maxSequences = 1;
-  uint64_t needed = planMemory(*artifact, settings).value().total();
+  uint64_t needed = planMemory(artifact, settings).value().total();
   for (bool resident : {false, true}) {
     settings.weightsResident = resident;
     settings.memoryLimit = needed;
-    EXPECT_TRUE(planMemory(*artifact, settings).value().fits()) << resident;
+    EXPECT_TRUE(planMemory(artifact, settings).value().fits()) << resident;
     settings.memoryLimit = needed - 1;
-    MemoryPlan plan = planMemory(*artifact, settings).value();
+    MemoryPlan plan = planMemory(artifact, settings).value();
     EXPECT_FALSE(plan.fits()) << resident;
     EXPECT_EQ(plan.limitSource, "--memory");
     EXPECT_EQ(plan.limit, needed - 1);
