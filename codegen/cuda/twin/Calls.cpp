@@ -22,14 +22,48 @@ static std::string bytesOf(const char *verb, size_t bytes, const char *memory) {
   return std::string(verb) + " " + std::to_string(bytes) + " bytes of " + memory + " memory";
 }
 
-static void checkGlobal(Thread &t, const void *at, size_t bytes, bool write, int site) {
+static uintptr_t addressOf(const void *at) { return reinterpret_cast<uintptr_t>(at); }
+
+/// A second look at an access that is not plainly allowed.
+static void checkClosely(Thread &t, Page &page, const void *at, size_t bytes, bool write,
+                         int site) {
   Grid &grid = t.block->grid;
-  std::string why = grid.memory.check(at, bytes, write);
+  std::string why;
+  if (!page.range.allows(addressOf(at), bytes, write))
+    why = grid.memory.find(addressOf(at), bytes, write, page.range);
   if (why.empty())
-    why =
-        grid.order.check(reinterpret_cast<uintptr_t>(at), bytes, t.moment(), t.block->seen, t.seen);
+    why = grid.order.check(page, addressOf(at), bytes, t.moment(), t.block->seen, t.seen);
   if (!why.empty())
     fail(t, site, bytesOf(write ? "writes" : "reads", bytes, "global"), why);
+}
+
+/// The page of an access that is allowed.
+static Page &checkGlobal(Thread &t, const void *at, size_t bytes, bool write, int site) {
+  Page &page = t.block->grid.order.page(addressOf(at));
+  if (!page.range.allows(addressOf(at), bytes, write) || page.written & Page::piece(addressOf(at)))
+    checkClosely(t, page, at, bytes, write, site);
+  return page;
+}
+
+/// Of the sizes that accesses have.
+static void copyBytes(void *to, const void *from, size_t bytes) {
+  switch (bytes) {
+  case 1:
+    std::memcpy(to, from, 1);
+    return;
+  case 2:
+    std::memcpy(to, from, 2);
+    return;
+  case 4:
+    std::memcpy(to, from, 4);
+    return;
+  case 8:
+    std::memcpy(to, from, 8);
+    return;
+  case 16:
+    std::memcpy(to, from, 16);
+    return;
+  }
 }
 
 static void countGlobal(Thread &t, const void *at, size_t bytes, int site) {
@@ -39,37 +73,33 @@ static void countGlobal(Thread &t, const void *at, size_t bytes, int site) {
                                        reinterpret_cast<uintptr_t>(at), bytes, grid.result.counts);
 }
 
-/// Accesses have at most 16 bytes and are aligned: one piece of 64 bytes holds them.
-static uint64_t pieceOf(const void *at) { return reinterpret_cast<uintptr_t>(at) / 64; }
-
 void readGlobal(const void *from, void *to, size_t bytes, Read kind, int site) {
   Thread &t = current();
   Grid &grid = t.block->grid;
   maybePause(t, site);
-  checkGlobal(t, from, bytes, false, site);
-  if (kind == Read::Constant && grid.memory.writable(from)) {
-    if (grid.written.count(pieceOf(from)))
+  Page &page = checkGlobal(t, from, bytes, false, site);
+  if (kind == Read::Constant && page.range.writable) {
+    if (page.written & Page::piece(addressOf(from)))
       fail(t, site, bytesOf("reads", bytes, "constant"), "this launch has written there");
-    grid.constants.insert(pieceOf(from));
+    page.constants |= Page::piece(addressOf(from));
   }
   grid.result.counts.globalReads += bytes;
   countGlobal(t, from, bytes, site);
-  std::memcpy(to, from, bytes);
+  copyBytes(to, from, bytes);
 }
 
 void writeGlobal(void *to, const void *from, size_t bytes, int site) {
   Thread &t = current();
   Grid &grid = t.block->grid;
   maybePause(t, site);
-  checkGlobal(t, to, bytes, true, site);
-  if (grid.constants.count(pieceOf(to)))
+  Page &page = checkGlobal(t, to, bytes, true, site);
+  if (page.constants & Page::piece(addressOf(to)))
     fail(t, site, bytesOf("writes", bytes, "global"), "this launch has read it as constant");
-  grid.written.insert(pieceOf(to));
   ++t.writes;
-  grid.order.wrote(reinterpret_cast<uintptr_t>(to), bytes, t.moment());
+  grid.order.wrote(page, addressOf(to), bytes, t.moment());
   grid.result.counts.globalWrites += bytes;
   countGlobal(t, to, bytes, site);
-  std::memcpy(to, from, bytes);
+  copyBytes(to, from, bytes);
 }
 
 static void countShared(Thread &t, uint32_t at, size_t bytes, int site) {
@@ -100,7 +130,7 @@ void writeShared(uint32_t to, const void *from, size_t bytes, int site) {
 void copyAsync(uint32_t to, const void *from, int site) {
   Thread &t = current();
   Grid &grid = t.block->grid;
-  Copy copy = {to, from, {}};
+  Copy copy = {to, t.groups, from, {}};
   if (from) {
     checkGlobal(t, from, copy.data.size(), false, site);
     if (grid.options.copyAtIssue)
@@ -111,24 +141,26 @@ void copyAsync(uint32_t to, const void *from, int site) {
   std::string why = t.block->shared.beginCopy(to, copy.data.size(), t.access());
   if (!why.empty())
     fail(t, site, "copies 16 bytes to shared memory", why);
-  t.uncommitted.push_back(copy);
+  t.copies.push_back(copy);
   ++grid.result.counts.copies;
 }
 
-void copyCommit(int) {
-  Thread &t = current();
-  t.groups.push_back(std::move(t.uncommitted));
-  t.uncommitted.clear();
-}
+void copyCommit(int) { ++current().groups; }
 
 void copyWait(int pending, int) {
   Thread &t = current();
-  for (; t.groups.size() > static_cast<size_t>(pending); t.groups.pop_front())
-    for (Copy &copy : t.groups.front()) {
-      if (copy.from && !t.block->grid.options.copyAtIssue)
-        std::memcpy(copy.data.data(), copy.from, copy.data.size());
-      t.block->shared.endCopy(copy.to, copy.data.data(), copy.data.size(), t.access());
-    }
+  auto left = static_cast<uint32_t>(pending);
+  for (; t.copied < t.copies.size() && t.copies[t.copied].group + left < t.groups; ++t.copied) {
+    Copy &copy = t.copies[t.copied];
+    if (copy.from && !t.block->grid.options.copyAtIssue)
+      std::memcpy(copy.data.data(), copy.from, copy.data.size());
+    t.block->shared.endCopy(copy.to, copy.data.data(), copy.data.size(), t.access());
+  }
+  // The vector keeps its memory, and does not grow with the kernel.
+  if (t.copied == t.copies.size() || t.copied >= 256) {
+    t.copies.erase(t.copies.begin(), t.copies.begin() + static_cast<ptrdiff_t>(t.copied));
+    t.copied = 0;
+  }
 }
 
 void blockSync(int site) {
@@ -156,7 +188,8 @@ void blockSync(int site) {
 
 static void checkCounter(Thread &t, const uint32_t *counter, bool write, int site) {
   maybePause(t, site);
-  std::string why = t.block->grid.memory.check(counter, sizeof(*counter), write);
+  GlobalMemory::Range range;
+  std::string why = t.block->grid.memory.find(addressOf(counter), sizeof(*counter), write, range);
   if (!why.empty())
     fail(t, site, "uses a counter", why);
 }

@@ -59,7 +59,8 @@ void Fiber::run(Fiber *self) {
 #ifdef __x86_64__
 
 // Saves what a call must keep (System V ABI) on this stack, its pointer in *from, and goes on where
-// the stack `to` was left. swapcontext would ask the kernel for the signal mask each time.
+// the stack `to` was left. swapcontext would ask the kernel for the signal mask each time, and a
+// processor guesses wrong where a ret goes that has no call.
 extern "C" void axiomSwitchStack(void **from, void *to);
 asm(R"(
   .text
@@ -82,7 +83,8 @@ axiomSwitchStack:
   popq %r12
   popq %rbx
   popq %rbp
-  ret
+  popq %rcx
+  jmpq *%rcx
   .size axiomSwitchStack, .-axiomSwitchStack
 
   .p2align 4

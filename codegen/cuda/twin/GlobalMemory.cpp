@@ -8,29 +8,19 @@ static constexpr uint64_t kNear = 1 << 20;
 void GlobalMemory::add(const void *base, size_t bytes, bool writable) {
   auto address = reinterpret_cast<uintptr_t>(base);
   ranges[address] = {address, bytes, writable};
-  last = {};
 }
 
-void GlobalMemory::remove(const void *base) {
-  ranges.erase(reinterpret_cast<uintptr_t>(base));
-  last = {};
-}
+void GlobalMemory::remove(const void *base) { ranges.erase(reinterpret_cast<uintptr_t>(base)); }
 
-bool GlobalMemory::isWritable(const void *at) const {
-  auto next = ranges.upper_bound(reinterpret_cast<uintptr_t>(at));
-  return next != ranges.begin() && std::prev(next)->second.writable;
-}
-
-std::string GlobalMemory::find(const void *at, size_t bytes, bool write) const {
-  auto address = reinterpret_cast<uintptr_t>(at);
-  if (address % bytes != 0)
-    return "its address is no multiple of its size, it is " + std::to_string(address % bytes) +
+std::string GlobalMemory::find(uintptr_t at, size_t bytes, bool write, Range &found) const {
+  if (at % bytes != 0)
+    return "its address is no multiple of its size, it is " + std::to_string(at % bytes) +
            " past one";
-  auto next = ranges.upper_bound(address);
+  auto next = ranges.upper_bound(at);
   if (next == ranges.begin())
     return "no global memory lies there";
   const Range &range = std::prev(next)->second;
-  uint64_t offset = address - range.base;
+  uint64_t offset = at - range.base;
   if (offset > range.bytes + kNear)
     return "no global memory lies there";
   if (offset >= range.bytes || bytes > range.bytes - offset)
@@ -38,7 +28,7 @@ std::string GlobalMemory::find(const void *at, size_t bytes, bool write) const {
            std::to_string(range.bytes) + " bytes";
   if (write && !range.writable)
     return "its range of " + std::to_string(range.bytes) + " bytes is read only";
-  last = range;
+  found = range;
   return {};
 }
 

@@ -35,20 +35,19 @@ bool Seen::covers(const Moment &write) const {
   return thread != threads.end() && thread->second >= write.writes;
 }
 
-GlobalOrder::Page *GlobalOrder::find(uintptr_t at) const {
-  if (at / kPage != lastNumber) {
-    auto found = pages.find(at / kPage);
-    lastNumber = at / kPage;
-    lastPage = found == pages.end() ? nullptr : found->second.get();
+Page &GlobalOrder::find(uintptr_t at) {
+  auto &page = pages[at / Page::kBytes];
+  if (!page) {
+    page = std::make_unique<Page>();
+    page->number = at / Page::kBytes;
   }
-  return lastPage;
+  return *(last[at / Page::kBytes % kRecent] = page.get());
 }
 
-std::string GlobalOrder::check(uintptr_t at, size_t bytes, const Moment &by, const Seen &block,
-                               const Seen &own) const {
-  const Page *page = find(at); // accesses are aligned: none crosses a page
-  for (uintptr_t byte = at; page && byte < at + bytes; ++byte) {
-    const Moment &write = (*page)[byte % kPage];
+std::string GlobalOrder::check(const Page &page, uintptr_t at, size_t bytes, const Moment &by,
+                               const Seen &block, const Seen &own) const {
+  for (uintptr_t byte = at; page.writes && byte < at + bytes; ++byte) {
+    const Moment &write = (*page.writes)[byte % Page::kBytes];
     if (write.writes == 0 || write.threadId() == by.threadId())
       continue;
     bool sameBlock = write.block == by.block;
@@ -64,15 +63,12 @@ std::string GlobalOrder::check(uintptr_t at, size_t bytes, const Moment &by, con
   return {};
 }
 
-void GlobalOrder::wrote(uintptr_t at, size_t bytes, const Moment &by) {
-  Page *page = find(at);
-  if (!page) {
-    auto &made = pages[at / kPage];
-    made = std::make_unique<Page>();
-    lastPage = page = made.get();
-  }
+void GlobalOrder::wrote(Page &page, uintptr_t at, size_t bytes, const Moment &by) {
+  if (!page.writes)
+    page.writes = std::make_unique<std::array<Moment, Page::kBytes>>();
+  page.written |= Page::piece(at);
   for (uintptr_t byte = at; byte < at + bytes; ++byte)
-    (*page)[byte % kPage] = by;
+    (*page.writes)[byte % Page::kBytes] = by;
 }
 
 } // namespace axiom::twin

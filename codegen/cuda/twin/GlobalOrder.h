@@ -6,6 +6,8 @@
 #ifndef AXIOM_CODEGEN_CUDA_TWIN_GLOBAL_ORDER_H
 #define AXIOM_CODEGEN_CUDA_TWIN_GLOBAL_ORDER_H
 
+#include "codegen/cuda/twin/GlobalMemory.h"
+
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -40,25 +42,42 @@ private:
   std::unordered_map<uint64_t, uint64_t> threads;
 };
 
+/// What a launch has done to 4096 bytes. Accesses are aligned and have at most 16 bytes, so that
+/// each lies in one page and in one of its 64 pieces.
+struct Page {
+  static constexpr size_t kBytes = 4096;
+
+  uintptr_t number = 0;
+  GlobalMemory::Range range; ///< the one in it that was found last
+  uint64_t constants = 0;    ///< bit i: piece i was read as constant
+  uint64_t written = 0;      ///< bit i: piece i was written
+  /// The last writer of each byte; null: nobody wrote.
+  std::unique_ptr<std::array<Moment, kBytes>> writes;
+
+  static uint64_t piece(uintptr_t at) { return uint64_t(1) << at % kBytes / (kBytes / 64); }
+};
+
 class GlobalOrder {
 public:
+  Page &page(uintptr_t at) {
+    Page *recent = last[at / Page::kBytes % kRecent];
+    return recent && recent->number == at / Page::kBytes ? *recent : find(at);
+  }
+
   /// Empty, or why thread `by`, which has seen `block` and `own`, may not touch these bytes yet.
-  std::string check(uintptr_t at, size_t bytes, const Moment &by, const Seen &block,
-                    const Seen &own) const;
-  void wrote(uintptr_t at, size_t bytes, const Moment &by);
+  std::string check(const Page &page, uintptr_t at, size_t bytes, const Moment &by,
+                    const Seen &block, const Seen &own) const;
+  void wrote(Page &page, uintptr_t at, size_t bytes, const Moment &by);
   /// What the tickets of a counter have published.
   Seen &published(const uint32_t *counter) { return counters[counter]; }
 
 private:
-  static constexpr size_t kPage = 4096;
-  /// The last writer of each byte of a page that has been written.
-  using Page = std::array<Moment, kPage>;
+  static constexpr size_t kRecent = 256;
   std::unordered_map<uintptr_t, std::unique_ptr<Page>> pages;
-  mutable uintptr_t lastNumber = 0; ///< the page that was looked up last
-  mutable Page *lastPage = nullptr; ///< null: it was not there
+  std::array<Page *, kRecent> last = {};
   std::unordered_map<const uint32_t *, Seen> counters;
 
-  Page *find(uintptr_t at) const;
+  Page &find(uintptr_t at);
 };
 
 } // namespace axiom::twin

@@ -6,10 +6,7 @@
 
 namespace axiom::twin {
 
-static thread_local Thread *running;
-
-Thread &current() { return *running; }
-void setCurrent(Thread *thread) { running = thread; }
+thread_local Thread *running;
 
 uint64_t Grid::next() {
   random ^= random << 13;
@@ -36,7 +33,7 @@ void fail(Thread &thread, int site, const std::string &what, const std::string &
 
 static void endOfKernel(Thread &t) {
   Block &block = *t.block;
-  if (!t.uncommitted.empty() || !t.groups.empty())
+  if (t.copied < t.copies.size())
     fail(t, t.site, "ends", "it has asynchronous copies that it never waited for");
   Warp &warp = block.warpOf(t);
   for (const Gathering &g : warp.gatherings)
@@ -56,19 +53,33 @@ static void threadBody(void *data) {
     pause(t, State::Done, t.site);
 }
 
-Block::Block(Grid &g, uint32_t i)
-    : grid(g), index(i), shared(g.options.sharedBytes), warps((g.options.threads + 31) / 32) {
-  for (uint32_t n = 0; n < g.options.threads; ++n) {
+Block::Block(Grid &g) : grid(g), shared(g.options.sharedBytes) {
+  for (uint32_t n = 0; n < g.options.threads; ++n)
     threads.push_back(std::make_unique<Thread>());
-    threads.back()->block = this;
-    threads.back()->index = n;
-    if (!threads.back()->fiber.prepare(threadBody, threads.back().get())) {
-      g.result.fault = "no memory for the stack of a thread of the twin";
+}
+
+void Block::start(uint32_t i) {
+  index = i;
+  shared.reset();
+  seen = {};
+  atBarrier = done = 0;
+  warps.assign((threads.size() + 31) / 32, {});
+  for (uint32_t n = 0; n < threads.size(); ++n) {
+    Thread &t = *threads[n];
+    t.block = this;
+    t.index = n;
+    t.state = State::Ready;
+    t.blockBarriers = t.warpBarriers = 0;
+    t.writes = 0;
+    t.seen = {};
+    t.groups = 0; // it has no copies: its predecessor waited for all
+    if (!t.fiber.prepare(threadBody, &t)) {
+      grid.result.fault = "no memory for the stack of a thread of the twin";
       return;
     }
   }
   // Lanes that a last, smaller warp does not have.
-  if (uint32_t rest = g.options.threads % 32)
+  if (uint32_t rest = grid.options.threads % 32)
     warps.back().ended = 0xffffffffu << rest;
 }
 
@@ -100,11 +111,13 @@ static void describeStandstill(Grid &grid) {
 
 LaunchResult launch(const LaunchOptions &options, const GlobalMemory &memory,
                     const std::function<void()> &kernel) {
-  Grid grid = {options, memory, kernel, {}, {}, {}, {}, {}, options.seed * 2 + 0x9e3779b97f4a7c15u};
+  Grid grid = {options, memory, kernel, {}, {}, {}, options.seed * 2 + 0x9e3779b97f4a7c15u};
   uint32_t started = 0;
   while (grid.running()) {
-    while (started < options.blocks && grid.blocks.size() < std::max(options.resident, 1u))
-      grid.blocks.push_back(std::make_unique<Block>(grid, started++));
+    while (started < options.blocks && grid.blocks.size() < std::max(options.resident, 1u)) {
+      grid.blocks.push_back(std::make_unique<Block>(grid));
+      grid.blocks.back()->start(started++);
+    }
     if (grid.blocks.empty() || !grid.running())
       break;
     bool progress = false;
@@ -114,19 +127,22 @@ LaunchResult launch(const LaunchOptions &options, const GlobalMemory &memory,
       if (t->state != State::Ready && t->state != State::Spinning)
         continue;
       t->state = State::Ready;
-      setCurrent(t);
+      running = t;
       t->fiber.resume();
       progress |= t->state != State::Spinning;
     }
-    setCurrent(nullptr);
+    running = nullptr;
     if (!progress && grid.running())
       describeStandstill(grid);
     std::erase_if(grid.blocks, [&](auto &block) {
-      bool ended = block->done == options.threads;
-      if (ended)
-        for (Warp &warp : block->warps)
-          warp.accesses.finish(grid.result.counts);
-      return ended;
+      if (block->done < options.threads)
+        return false;
+      for (Warp &warp : block->warps)
+        warp.accesses.finish(grid.result.counts);
+      if (started == options.blocks)
+        return true;
+      block->start(started++);
+      return false;
     });
   }
   return grid.result;

@@ -17,7 +17,7 @@ static std::string maskText(uint32_t mask) {
 void meet(Meeting kind, uint32_t mask, Operands &operands, int site) {
   Thread &t = current();
   Warp &warp = t.block->warpOf(t);
-  const std::string what = "comes to a warp operation";
+  const char *what = "comes to a warp operation";
   if (!(mask >> t.lane() & 1))
     fail(t, site, what, "its own lane is not in the mask " + maskText(mask));
   if (mask & warp.ended)
@@ -39,9 +39,8 @@ void meet(Meeting kind, uint32_t mask, Operands &operands, int site) {
   g.operands[t.lane()] = &operands;
   if (g.arrived != mask)
     return pause(t, State::Waiting, site);
-  Gathering complete = g;
+  perform(t, g);
   warp.gatherings.erase(warp.gatherings.begin() + static_cast<ptrdiff_t>(at));
-  perform(t, complete);
   uint32_t first = t.index - t.lane();
   for (uint32_t lane = 0; lane < 32; ++lane)
     if (mask >> lane & 1)

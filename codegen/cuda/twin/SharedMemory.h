@@ -1,4 +1,4 @@
-// A block's shared memory, and for each byte who touched it last: what was never written, what a
+// A block's shared memory, and for its words who touched them last: what was never written, what a
 // copy is still on its way to, and accesses of two threads that no barrier orders are faults.
 #ifndef AXIOM_CODEGEN_CUDA_TWIN_SHARED_MEMORY_H
 #define AXIOM_CODEGEN_CUDA_TWIN_SHARED_MEMORY_H
@@ -18,8 +18,10 @@ struct Access {
 class SharedMemory {
 public:
   explicit SharedMemory(size_t bytes);
+  /// As new, for another block.
+  void reset();
 
-  // Each returns why the access is not allowed, or an empty string.
+  // Each returns why the access is not allowed, or an empty string. Sizes are powers of two.
   std::string read(uint32_t at, void *to, size_t bytes, const Access &by);
   std::string write(uint32_t at, const void *from, size_t bytes, const Access &by);
   /// A copy to these bytes begins: until its end nobody may touch them.
@@ -27,22 +29,33 @@ public:
   void endCopy(uint32_t at, const void *from, size_t bytes, const Access &by);
 
 private:
-  struct Byte {
+  /// What is known of some bytes that were touched together.
+  struct Record {
     uint32_t writer = kNobody, writeBlock = 0, writeWarp = 0;
-    uint32_t reader = kNobody, readBlock = 0, readWarp = 0; ///< or one of the values below
+    /// Since it was written. Or one of the values below.
+    uint32_t reader = kNobody, readBlock = 0, readWarp = 0;
     bool pending = false;
   };
   static constexpr uint32_t kNobody = 0xffffffffu;
   static constexpr uint32_t kSeveralWarps = 0xfffffffeu;
   static constexpr uint32_t kSeveralLanes = 0x80000000u; ///< of the warp in the low bits
 
+  struct Word {
+    Record record;
+    uint32_t life = 0;  ///< of the block that touched it; of an earlier one: nobody did
+    bool split = false; ///< its bytes have records of their own
+  };
+
   std::vector<uint8_t> bytes;
-  std::vector<Byte> shadow;
+  std::vector<Word> words;
+  std::vector<Record> split; ///< of each byte, once there is one
+  uint32_t life = 1;
 
   std::string place(uint32_t at, size_t count) const;
-  static void remember(Byte &b, const Access &by);
-  static bool readUnordered(const Byte &b, const Access &by);
-  std::string claim(uint32_t at, size_t count, const Access &by);
+  template <typename Step> std::string each(uint32_t at, size_t count, Step step);
+  static void remember(Record &r, const Access &by);
+  static bool readUnordered(const Record &r, const Access &by);
+  std::string claim(uint32_t at, size_t count, const Access &by, bool pending);
 };
 
 } // namespace axiom::twin

@@ -9,10 +9,8 @@
 #include "codegen/cuda/twin/SharedMemory.h"
 
 #include <array>
-#include <deque>
 #include <memory>
 #include <string>
-#include <unordered_set>
 #include <vector>
 
 namespace axiom::twin {
@@ -29,6 +27,7 @@ enum class State : uint8_t {
 
 struct Copy {
   uint32_t to;
+  uint32_t group;   ///< committed as so many-th of its thread
   const void *from; ///< null: zeros
   std::array<uint8_t, 16> data;
 };
@@ -39,10 +38,11 @@ struct Thread {
   State state = State::Ready;
   int site = 0; ///< where it waits
   uint32_t blockBarriers = 0, warpBarriers = 0;
-  uint64_t writes = 0; ///< to global memory
-  Seen seen;           ///< by counters since the last barrier of the block
-  std::vector<Copy> uncommitted;
-  std::deque<std::vector<Copy>> groups;
+  uint64_t writes = 0;      ///< to global memory
+  Seen seen;                ///< by counters since the last barrier of the block
+  std::vector<Copy> copies; ///< as issued
+  size_t copied = 0;        ///< so many of them are done
+  uint32_t groups = 0;      ///< that were committed
   Fiber fiber;
 
   uint32_t lane() const { return index % 32; }
@@ -64,11 +64,13 @@ struct Warp {
   WarpAccesses accesses;
 };
 
+/// A place in which blocks run, one behind the other.
 struct Block {
-  Block(Grid &grid, uint32_t index);
+  explicit Block(Grid &grid);
+  void start(uint32_t index);
 
   Grid &grid;
-  uint32_t index;
+  uint32_t index = 0;
   SharedMemory shared;
   Seen seen; ///< by its threads before the last barrier
   std::vector<std::unique_ptr<Thread>> threads;
@@ -85,8 +87,6 @@ struct Grid {
   const std::function<void()> &kernel;
   LaunchResult result;
   std::vector<std::unique_ptr<Block>> blocks; ///< those that run
-  /// Pieces of 64 bytes of writable memory that were read as constant, and that were written.
-  std::unordered_set<uint64_t> constants, written;
   GlobalOrder order;
   uint64_t random;
 
@@ -98,9 +98,10 @@ inline Moment Thread::moment() const {
   return {block->index, index, blockBarriers, warpBarriers, writes};
 }
 
-/// The thread that is running.
-Thread &current();
-void setCurrent(Thread *thread);
+/// The thread that is running. Its place is known when the program starts: it is asked for with
+/// every access.
+extern thread_local Thread *running __attribute__((tls_model("initial-exec")));
+inline Thread &current() { return *running; }
 
 /// Lets others run until this thread's turn comes again.
 void pause(Thread &thread, State state, int site);

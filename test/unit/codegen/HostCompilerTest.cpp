@@ -125,7 +125,8 @@ TEST_F(HostCompiler, LibrariesAreKeptApart) {
   std::vector<std::unique_ptr<twin::Library>> libraries;
   for (const char *name : {"first", "second", "third"}) {
     std::string source = std::string("#include \"codegen/cuda/kernels/Launch.h\"\n") +
-                         "AXIOM_KERNEL(32, 1) " + name + "(int) {}\n";
+                         "using namespace axiom::device;\nAXIOM_KERNEL(32, 1) " + name +
+                         "(Launch) {}\n";
     Result<std::string> bytes = compileForTwin("test.cu", source);
     ASSERT_TRUE(bytes.ok()) << bytes.status().message();
     auto library = twin::Library::load(bytes->data(), bytes->size());

@@ -152,6 +152,62 @@ TEST_F(TwinMemory, WhatOthersReadIsNotOverwrittenEarly) {
   expectNoFault(kernel(true));
 }
 
+TEST_F(TwinMemory, BytesOfAWordAreToldApart) {
+  options.threads = 64;
+  expectNoFault([&] {
+    storeShared(threadIndex(), static_cast<u8>(threadIndex()));
+    EXPECT_EQ(loadShared<u8>(threadIndex()), threadIndex());
+    blockSync();
+    EXPECT_EQ(loadShared<u32>(threadIndex() & ~3u),
+              0x03020100u + 0x01010101u * (threadIndex() & ~3u));
+    blockSync();
+    if (threadIndex() < 16) // a whole word again
+      storeShared(4 * threadIndex(), threadIndex());
+    blockSync();
+    EXPECT_EQ(loadShared<u16>(2 * threadIndex() % 32),
+              threadIndex() % 16 % 2 ? 0 : threadIndex() % 16 / 2);
+  });
+  expectFault("byte 3 was never written", [&] {
+    if (threadIndex() < 3)
+      storeShared(threadIndex(), u8(0));
+    blockSync();
+    loadShared<u32>(0);
+  });
+  expectFault("no barrier orders it behind what", [&] {
+    storeShared(threadIndex(), u8(0));
+    blockSync();
+    storeShared(threadIndex(), static_cast<u8>(threadIndex()));
+    loadShared<u16>(threadIndex() & ~1u);
+  });
+  expectFault("no barrier orders it behind what", [&] {
+    if (threadIndex() < 32)
+      storeShared(4 * threadIndex(), threadIndex());
+    blockSync();
+    if (threadIndex() >= 32)
+      loadShared<u8>(4 * (threadIndex() - 32) + 2);
+    else
+      storeShared(4 * threadIndex(), threadIndex());
+  });
+}
+
+TEST_F(TwinMemory, ABlockFindsNothingOfTheOneBeforeIt) {
+  options.blocks = 5;
+  options.resident = 1;
+  expectFault("thread 0 of block 1 reads 4 bytes of shared memory: byte 0 was never written", [&] {
+    if (blockIndex() == 0)
+      storeShared(4 * threadIndex(), 1u);
+    else if (threadIndex() == 0)
+      loadShared<u32>(0);
+  });
+  expectNoFault([&] {
+    storeShared(4 * threadIndex(), 1u);
+    copyAsync(1024 + 16 * threadIndex(), source);
+    copyCommit();
+    copyWait<0>();
+    blockSync();
+  });
+}
+
 TEST_F(TwinMemory, CopiesArriveWhenTheyAreWaitedFor) {
   auto kernel = [&](int commit, int wait, bool sync) {
     return [this, commit, wait, sync] {
