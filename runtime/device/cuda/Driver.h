@@ -33,7 +33,7 @@ inline constexpr Error kSuccess = 0, kInvalidValue = 1, kOutOfMemory = 2, kStubL
                        kSystemDriverMismatch = 803;
 // CUdevice_attribute, CUfunction_attribute, flags.
 inline constexpr int kCapabilityMajor = 75, kCapabilityMinor = 76, kSharedPerBlockOptIn = 97,
-                     kMaxDynamicShared = 8;
+                     kMaxDynamicShared = 8, kJitErrorLog = 5, kJitErrorLogBytes = 6;
 inline constexpr unsigned kStreamNonBlocking = 1, kEventWithoutTiming = 2;
 inline constexpr int kCaptureThreadLocal = 1;
 
@@ -52,7 +52,8 @@ inline constexpr int kCaptureThreadLocal = 1;
   X(cuCtxPushCurrent, cuCtxPushCurrent_v2, (ContextHandle context))                                \
   X(cuCtxPopCurrent, cuCtxPopCurrent_v2, (ContextHandle * context))                                \
   X(cuCtxSynchronize, cuCtxSynchronize, ())                                                        \
-  X(cuModuleLoadData, cuModuleLoadData, (ModuleHandle * module, const void *image))                \
+  X(cuModuleLoadDataEx, cuModuleLoadDataEx,                                                        \
+    (ModuleHandle * module, const void *image, unsigned numOptions, int *options, void **values))  \
   X(cuModuleUnload, cuModuleUnload, (ModuleHandle module))                                         \
   X(cuModuleGetFunction, cuModuleGetFunction,                                                      \
     (FunctionHandle * function, ModuleHandle module, const char *name))                            \

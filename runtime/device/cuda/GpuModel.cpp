@@ -2,6 +2,7 @@
 
 #include "runtime/base/Memory.h"
 
+#include <algorithm>
 #include <chrono>
 
 namespace axiom::cuda {
@@ -57,12 +58,19 @@ Result<std::shared_ptr<Resident>> GpuModel::loadModule() const {
   Current current(context);
   AXIOM_RETURN_IF_ERROR(context.check("cuCtxPushCurrent", current.error()));
   ModuleHandle module = nullptr;
-  Status loaded = context.check("cuModuleLoadData",
-                                context.driver().cuModuleLoadData(&module, image.module.data()));
-  if (!loaded.ok())
-    return loaded.withContext(format("the code for %s with a driver for CUDA %s",
-                                     image.target.c_str(),
-                                     versionText(gpu_->facts().driver).c_str()));
+  char log[1024] = {}; // of the driver's PTX compiler
+  int options[] = {kJitErrorLog, kJitErrorLogBytes};
+  void *values[] = {log, reinterpret_cast<void *>(sizeof log - 1)};
+  Status loaded = context.check(
+      "cuModuleLoadDataEx",
+      context.driver().cuModuleLoadDataEx(&module, image.module.data(), 2, options, values));
+  if (!loaded.ok()) {
+    std::replace(log, log + sizeof log, '\n', ' ');
+    return Status(loaded.code(),
+                  format("the code for %s with a driver for CUDA %s: %s%s%s", image.target.c_str(),
+                         versionText(gpu_->facts().driver).c_str(), loaded.message().c_str(),
+                         log[0] ? "; the driver: " : "", log));
+  }
   resident->module = Module(resident->context, module);
   for (const AxmCudaKernel &kernel : image.kernels) {
     KernelFunctions &functions = resident->functions.emplace_back();

@@ -148,8 +148,8 @@ Error contextSynchronize() {
   ENTER_CONTEXT("cuCtxSynchronize");
   return kSuccess;
 }
-Error moduleLoad(ModuleHandle *module, const void *) {
-  ENTER_CONTEXT("cuModuleLoadData");
+Error moduleLoad(ModuleHandle *module, const void *, unsigned, int *, void **) {
+  ENTER_CONTEXT("cuModuleLoadDataEx");
   *module = s.handle<ModuleHandle>();
   s.others[*module] = "module";
   return kSuccess;

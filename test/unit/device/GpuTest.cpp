@@ -107,12 +107,12 @@ TEST(GpuModel, LoadsTheModuleAndTheWeightsOnce) {
   EXPECT_EQ((*model)->memory()->free, f.fake.totalBytes - bytes);
   auto again = (*model)->resident({});
   EXPECT_EQ(again->get(), resident->get());
-  EXPECT_EQ(f.fake.calls["cuModuleLoadData"], 1u);
+  EXPECT_EQ(f.fake.calls["cuModuleLoadDataEx"], 1u);
   (*model)->drop(resident->get());
   auto fresh = (*model)->resident({});
   ASSERT_TRUE(fresh.ok());
   EXPECT_NE(fresh->get(), resident->get());
-  EXPECT_EQ(f.fake.calls["cuModuleLoadData"], 2u);
+  EXPECT_EQ(f.fake.calls["cuModuleLoadDataEx"], 2u);
   *model = nullptr;
   *resident = *again = *fresh = nullptr;
   EXPECT_EQ(f.fake.live(), 0u);
