@@ -1,5 +1,7 @@
 #include "codegen/cuda/EmitCuda.h"
 
+#include "codegen/cuda/LinearForm.h"
+
 #include <cctype>
 #include <cstddef>
 #include <cstdio>
@@ -14,8 +16,6 @@ using plan::Prologue;
 namespace {
 
 constexpr uint32_t kThreads = 128, kWarps = kThreads / 32;
-/// Tiles of 8 tokens that go through a warp together where there are many tokens.
-constexpr uint32_t kManyTiles = 4;
 
 /// The constants of a spec, line by line.
 class Constants {
@@ -191,46 +191,71 @@ const char *bodyName(const KernelSpec &spec) {
   return "";
 }
 
-CudaStage bodyStage(const KernelSpec &spec, uint32_t tiles) {
+CudaStage linearStage(const KernelSpec &spec, const LinearForm &form) {
   CudaStage stage;
+  stage.symbol = spec.name + "_" + std::to_string(form.tokens);
+  stage.threads = form.threads();
+  stage.sharedBytes = form.sharedBytes;
+  stage.tokensPerTile = form.tokens;
+  stage.mostTokens = form.mostTokens;
+  uint32_t rangeRows = 8 * form.stripes, rows = plan::packedRows(spec.ranges[0]);
+  switch (spec.epilogue) {
+  case Epilogue::Store:
+  case Epilogue::Residual:
+  case Epilogue::SwiGlu:
+    stage.units = (rows + rangeRows - 1) / rangeRows;
+    break;
+  case Epilogue::Qkv:
+    stage.units = spec.heads + 2 * spec.kvHeads;
+    break;
+  case Epilogue::Head: {
+    uint32_t unit = form.many ? AXM_TILE_IDS : rangeRows;
+    stage.units = ((form.many ? spec.ranges[0].rows : rows) + unit - 1) / unit;
+    break;
+  }
+  }
+  return stage;
+}
+
+CudaStage otherStage(const KernelSpec &spec) {
+  CudaStage stage;
+  stage.symbol = spec.name;
   stage.threads = kThreads;
   switch (spec.kind) {
   case KernelKind::Embed:
     stage.units = 1;
     stage.unitsPerBlock = kWarps;
-    return stage;
+    break;
   case KernelKind::RopeAngles:
     stage.units = spec.headDim / 2;
     stage.unitsPerBlock = kThreads;
-    return stage;
+    break;
   case KernelKind::Attention:
     stage.units = spec.heads;
     stage.unitsPerBlock = kWarps;
-    return stage;
+    break;
   case KernelKind::Linear:
     break;
   }
-  uint32_t rows = plan::packedRows(spec.ranges[0]);
-  stage.tokensPerTile = 8 * tiles;
-  switch (spec.epilogue) {
-  case Epilogue::Store:
-  case Epilogue::Residual:
-    stage.units = (rows + 15) / 16;
-    stage.unitsPerBlock = kWarps;
-    break;
-  case Epilogue::SwiGlu:
-    stage.units = rows / AXM_GROUP;
-    stage.unitsPerBlock = kWarps;
-    break;
-  case Epilogue::Qkv:
-    stage.units = spec.heads + 2 * spec.kvHeads;
-    stage.sharedBytes = 8 * tiles * 4 * plan::headDimPadded(spec.headDim);
-    break;
-  case Epilogue::Head:
-    stage.units = (spec.ranges[0].rows + AXM_TILE_IDS - 1) / AXM_TILE_IDS;
-    break;
-  }
   return stage;
+}
+
+/// The constants F of kernels/Products.h.
+std::string emitForm(const std::string &name, const LinearForm &form) {
+  Constants c;
+  c.text = "struct " + name + " {\n";
+  c.number("tokens", form.tokens);
+  c.number("ranges", form.ranges);
+  c.number("stripes", form.stripes);
+  c.number("warpsOfRange", form.warpsOfRange);
+  c.number("stages", form.stages);
+  c.number("floatStages", form.floatStages);
+  c.number("areaBytes", form.areaBytes);
+  c.number("areas", form.areas);
+  c.number("results", form.results);
+  c.number("sharedBytes", form.sharedBytes);
+  c.flag("wholeTiles", form.many);
+  return c.text + "};\n";
 }
 
 void emitEntry(const CudaStage &stage, const std::string &call, std::string &text) {
@@ -260,16 +285,21 @@ CudaSource emitCuda(const std::vector<KernelSpec> &specs) {
       if (plan::anyRange(spec, true))
         kernel.scratchPerToken += AXM_QROW_BYTES(inner);
     }
-    for (uint32_t tiles : {1u, kManyTiles}) {
-      CudaStage stage = bodyStage(spec, tiles);
-      if (tiles > 1 && !linear)
-        break;
-      if (linear && tiles == 1)
-        stage.mostTokens = 8;
-      stage.symbol = spec.name + (linear ? "_" + std::to_string(8 * tiles) : "");
-      std::string arguments = constants + (linear ? ", " + std::to_string(tiles) : "");
-      emitEntry(stage, std::string(bodyName(spec)) + "<" + arguments + ">", source.text);
-      kernel.bodies.push_back(stage);
+    if (linear)
+      for (const LinearForm &form : linearForms(spec)) {
+        CudaStage stage = linearStage(spec, form);
+        std::string name = stage.symbol + "Form";
+        source.text += emitForm(name, form);
+        emitEntry(stage,
+                  std::string(bodyName(spec)) + "<" + (form.many ? "Many" : "Few") + "<" +
+                      constants + ", " + name + ">>",
+                  source.text);
+        kernel.bodies.push_back(stage);
+      }
+    else {
+      kernel.bodies.push_back(otherStage(spec));
+      emitEntry(kernel.bodies.back(), std::string(bodyName(spec)) + "<" + constants + ">",
+                source.text);
     }
     source.kernels.push_back(kernel);
   }

@@ -10,8 +10,9 @@
 #define AXIOM_CODEGEN_CUDA_DEVICE_DEVICE_H
 
 // Both define AXIOM_DEVICE (a function's specifiers), AXIOM_KERNEL(threads, blocks) (an entry's;
-// `blocks` of it at least on a multiprocessor), AXIOM_SITE and AXIOM_ONLY_SITE (a last or only
-// parameter that tells the twin the caller's line, absent on the GPU), and fixed-size integers.
+// `blocks` of it at least on a multiprocessor), AXIOM_UNROLL and AXIOM_NO_UNROLL (before a loop),
+// AXIOM_SITE and AXIOM_ONLY_SITE (a last or only parameter that tells the twin the caller's line,
+// absent on the GPU), and fixed-size integers.
 #ifdef __CUDACC_RTC__
 #include "codegen/cuda/device/Gpu.h"
 #else
@@ -55,6 +56,8 @@ template <typename T> AXIOM_DEVICE void storeShared(u32 at, T value AXIOM_SITE);
 /// 16 bytes; both addresses are multiples of 16. Done for this thread after the copyWait that
 /// covers its group, for others after a barrier behind that.
 AXIOM_DEVICE void copyAsync(u32 to, const void *from AXIOM_SITE);
+/// The same for what other blocks and warps of the multiprocessor copy too: by way of its cache.
+AXIOM_DEVICE void copyAsyncCached(u32 to, const void *from AXIOM_SITE);
 /// Zeros instead where `valid` is false; `from` is not read then.
 AXIOM_DEVICE void copyAsyncOrZero(u32 to, const void *from, bool valid AXIOM_SITE);
 /// Ends a group of this thread's copies.

@@ -5,6 +5,8 @@
 
 #define AXIOM_DEVICE __device__ __forceinline__
 #define AXIOM_KERNEL(threads, blocks) extern "C" __global__ void __launch_bounds__(threads, blocks)
+#define AXIOM_UNROLL _Pragma("unroll")
+#define AXIOM_NO_UNROLL _Pragma("unroll 1")
 #define AXIOM_SITE
 #define AXIOM_ONLY_SITE
 

@@ -82,6 +82,10 @@ AXIOM_DEVICE void copyAsync(u32 to, const void *from) {
   asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(sharedAddress(to)), "l"(from)
                : "memory");
 }
+AXIOM_DEVICE void copyAsyncCached(u32 to, const void *from) {
+  asm volatile("cp.async.ca.shared.global [%0], [%1], 16;" ::"r"(sharedAddress(to)), "l"(from)
+               : "memory");
+}
 AXIOM_DEVICE void copyAsyncOrZero(u32 to, const void *from, bool valid) {
   asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(sharedAddress(to)), "l"(from),
                "r"(valid ? 16 : 0)

@@ -1,5 +1,5 @@
-// The head: a block of the grid for a tile of 1024 ids and a tile of rows; logits, then the tile's
-// statistics, a warp for each row.
+// The head: logits, and the statistics of each tile of 1024 ids of a row. Where blocks share a
+// tile, whichever comes last makes the statistics; else the block's warps go through its tile.
 #ifndef AXIOM_CODEGEN_CUDA_KERNELS_HEAD_H
 #define AXIOM_CODEGEN_CUDA_KERNELS_HEAD_H
 
@@ -36,36 +36,50 @@ AXIOM_DEVICE void tileStatistics(const float *logits, u32 count, u32 first, u8 *
   }
 }
 
-template <class S, u32 tiles> AXIOM_DEVICE void headTiles(const Launch &l) {
+template <class B> AXIOM_DEVICE void headTiles(const Launch &l) {
+  using S = typename B::Spec;
+  using F = typename B::Form;
   using R = typename S::Range0;
+  static_assert(kTileIds % F::rows == 0, "a block's rows lie in one tile");
   constexpr u32 numTiles = (R::logicalRows + kTileIds - 1) / kTileIds;
-  Work work = workOf<tiles>(numTiles, blockIndex());
-  if (work.token >= tokensOf(l))
+  // A tile is computed in parts, by as many blocks or by one.
+  constexpr u32 parts = kTileIds / F::rows, allParts = (R::packedRows + F::rows - 1) / F::rows;
+  constexpr u32 rounds = F::wholeTiles ? parts : 1;
+  Work work = workOf<B>(F::wholeTiles ? numTiles : allParts);
+  u32 tokens = tokensOf(l);
+  if (work.token >= tokens)
     return;
-  u32 warps = blockThreads() / kWarp, first = work.unit * kTileIds;
+  u32 here = smaller(F::tokens, tokens - work.token);
+  u32 part = work.unit * rounds, tile = part / parts, first = tile * kTileIds;
   u32 count = smaller(kTileIds, S::outStride - first);
   auto logitsOf = [&](u32 t) {
-    return reinterpret_cast<float *>(l.args[S::kOut]) + static_cast<u64>(t) * S::outStride;
+    return reinterpret_cast<float *>(l.args[S::kOut]) +
+           static_cast<u64>(work.token + t) * S::outStride;
   };
-  for (u32 pair = warpIndex(); pair < kTileIds / 16; pair += warps) {
-    u32 stripe = first / 8 + 2 * pair;
-    if (8 * stripe >= R::packedRows)
-      break;
-    Results<tiles> out;
-    products<S, R, tiles>(out, l, stripe, work.token);
-    eachResult<R>(out, stripe, work.token, tokensOf(l), [&](u32 row, u32 t, float value) {
-      if (row < R::logicalRows)
-        store(logitsOf(t) + row, value);
-    });
+  for (u32 end = smaller(part + rounds, allParts); part < end; ++part) {
+    B::template products<R, R>(l, part * F::stripes, work.token);
+    for (u32 i = threadIndex(); i < F::rows * here; i += F::threads)
+      if (u32 row = part * F::rows + i % F::rows; row < R::logicalRows)
+        store(logitsOf(i / F::rows) + row, B::result(i / F::rows, i % F::rows));
+    blockSync();
   }
-  blockSync();
-  for (u32 n = warpIndex(); n < 8 * tiles && work.token + n < tokensOf(l); n += warps) {
-    u32 t = work.token + n;
+  if constexpr (!F::wholeTiles) {
+    u32 *counter = l.counters + tile;
+    if (threadIndex() == 0)
+      storeShared(0, takeTicket(counter, 1));
+    blockSync();
+    u32 others = smaller(parts, allParts - tile * parts) - 1;
+    if (loadShared<u32>(0) != others)
+      return;
+    if (threadIndex() == 0)
+      store(counter, 0u);
+  }
+  for (u32 n = warpIndex(); n < here; n += F::warps) {
     for (u32 id = larger(first, R::logicalRows) + laneIndex(); id < first + count; id += kWarp)
-      store(logitsOf(t) + id, asFloat(0xff800000u));
+      store(logitsOf(n) + id, asFloat(0xff800000u));
     warpSync(kAllLanes);
-    u8 *tile = l.args[S::kTiles] + (static_cast<u64>(t) * numTiles + work.unit) * 16;
-    tileStatistics(logitsOf(t) + first, count, first, tile);
+    u64 row = static_cast<u64>(work.token + n) * numTiles + tile;
+    tileStatistics(logitsOf(n) + first, count, first, l.args[S::kTiles] + row * 16);
   }
 }
 

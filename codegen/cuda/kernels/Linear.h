@@ -1,4 +1,4 @@
-// Linear kernels by epilogue. `tiles` of 8 tokens go through a warp at a time.
+// Linear kernels by epilogue: B is how a block computes its products (kernels/Products.h).
 #ifndef AXIOM_CODEGEN_CUDA_KERNELS_LINEAR_H
 #define AXIOM_CODEGEN_CUDA_KERNELS_LINEAR_H
 
@@ -10,82 +10,87 @@ namespace axiom::device {
 struct Work {
   u32 unit, token;
 };
-template <u32 tiles> AXIOM_DEVICE Work workOf(u32 units, u32 index) {
-  return {index % units, index / units * 8 * tiles};
+template <class B> AXIOM_DEVICE Work workOf(u32 units) {
+  return {blockIndex() % units, blockIndex() / units * B::Form::tokens};
 }
 
-/// y = linear, or x += linear: a warp for 16 rows.
-template <class S, u32 tiles> AXIOM_DEVICE void storeLinear(const Launch &l) {
+/// The bias of a row of range R, which is number `row` of the tensor.
+template <class R> AXIOM_DEVICE float withBias(const Launch &l, float value, u32 row) {
+  if constexpr (R::hasBias)
+    return add(value, loadConstant<float>(l.args[R::kBias] + 4 * row));
+  else
+    return value;
+}
+
+/// y = linear, or x += linear.
+template <class B> AXIOM_DEVICE void storeLinear(const Launch &l) {
+  using S = typename B::Spec;
+  using F = typename B::Form;
   using R = typename S::Range0;
-  constexpr u32 units = (R::packedRows + 15) / 16;
-  Work work = workOf<tiles>(units, blockIndex() * (blockThreads() / kWarp) + warpIndex());
-  if (work.token >= tokensOf(l))
+  constexpr u32 count = F::rows * F::tokens, rounds = (count + F::threads - 1) / F::threads;
+  Work work = workOf<B>((R::packedRows + F::rows - 1) / F::rows);
+  u32 tokens = tokensOf(l), first = work.unit * F::rows;
+  if (work.token >= tokens)
     return;
-  Results<tiles> out;
-  products<S, R, tiles>(out, l, 2 * work.unit, work.token);
-  eachResult<R>(out, 2 * work.unit, work.token, tokensOf(l), [&](u32 row, u32 t, float value) {
-    float *to = reinterpret_cast<float *>(l.args[S::kOut]) + static_cast<u64>(t) * S::outStride;
-    store(to + row, S::residual ? add(load<float>(to + row), value) : value);
-  });
+  float *out = reinterpret_cast<float *>(l.args[S::kOut]);
+  struct Place {
+    bool exists;
+    u32 token, row; ///< of the block
+    float *at;
+  };
+  auto place = [&](u32 round) {
+    u32 i = round * F::threads + threadIndex(), row = i % F::rows, t = i / F::rows;
+    bool exists = i < count && first + row < R::packedRows && work.token + t < tokens;
+    return Place{exists, t, row,
+                 out + static_cast<u64>(work.token + t) * S::outStride + first + row};
+  };
+  // What is added to is under way beside the products, if it is little.
+  constexpr bool early = S::residual && rounds <= 2;
+  float before[early ? rounds : 1];
+  if constexpr (early)
+    for (u32 round = 0; round < rounds; ++round)
+      if (Place p = place(round); p.exists)
+        before[round] = load<float>(p.at);
+  B::template products<R, R>(l, work.unit * F::stripes, work.token);
+  AXIOM_UNROLL
+  for (u32 round = 0; round < rounds; ++round) {
+    Place p = place(round);
+    if (!p.exists)
+      continue;
+    float value = withBias<R>(l, B::result(p.token, p.row), first + p.row);
+    if constexpr (S::residual)
+      value = add(early ? before[early ? round : 0] : load<float>(p.at), value);
+    store(p.at, value);
+  }
 }
 
 /// silu(gate) * up: a warp for 32 features, a group of the next linear's activations.
-template <class S, u32 tiles> AXIOM_DEVICE void swiGlu(const Launch &l) {
+template <class B> AXIOM_DEVICE void swiGlu(const Launch &l) {
+  using S = typename B::Spec;
+  using F = typename B::Form;
   using G = typename S::Range0;
   using U = typename S::Range1;
-  constexpr u32 units = G::packedRows / 32;
-  Work work = workOf<tiles>(units, blockIndex() * (blockThreads() / kWarp) + warpIndex());
-  if (work.token >= tokensOf(l))
+  constexpr u32 groups = F::rangeRows / 32;
+  Work work = workOf<B>((G::packedRows + F::rangeRows - 1) / F::rangeRows);
+  u32 tokens = tokensOf(l);
+  if (work.token >= tokens)
     return;
-  u32 lane = laneIndex(), g = lane / 4;
-  Results<tiles> h[2];
-  for (u32 part = 0; part < 2; ++part) {
-    Results<tiles> up;
-    products<S, G, tiles>(h[part], l, 4 * work.unit + 2 * part, work.token);
-    products<S, U, tiles>(up, l, 4 * work.unit + 2 * part, work.token);
-    for (u32 tile = 0; tile < tiles; ++tile)
-      for (u32 i = 0; i < 4; ++i)
-        h[part].v[tile][i] = mul(silu(h[part].v[tile][i]), up.v[tile][i]);
+  B::template products<G, U>(l, work.unit * F::stripes, work.token);
+  u32 here = smaller(F::tokens, tokens - work.token);
+  for (u32 i = warpIndex(); i < groups * here; i += F::warps) {
+    u32 t = i / groups, row = i % groups * 32 + laneIndex();
+    u32 group = work.unit * groups + i % groups, feature = 32 * group + laneIndex();
+    if (32 * group >= G::packedRows)
+      continue;
+    float gate = withBias<G>(l, B::result(t, row), feature);
+    float up = withBias<U>(l, B::result(t, F::rangeRows + row), feature);
+    float x = mul(silu(gate), up);
+    u8 *out = l.args[S::kOut] + static_cast<u64>(work.token + t) * S::outBytes;
+    if constexpr (S::quantizeOut)
+      storeGroup<true>(out, S::outInner, group, x);
+    else
+      store(out + 4 * feature, x);
   }
-  for (u32 tile = 0; tile < tiles; ++tile)
-    for (u32 i = 0; i < 2; ++i) {
-      u32 t = work.token + 8 * tile + 2 * (lane % 4) + i;
-      // The lane's four features of the token: rows g, g + 8, g + 16, g + 24 of the group.
-      float x[4] = {h[0].v[tile][i], h[0].v[tile][i + 2], h[1].v[tile][i], h[1].v[tile][i + 2]};
-      u8 *row = l.args[S::kOut] + static_cast<u64>(t) * S::outBytes;
-      if constexpr (!S::quantizeOut) {
-        for (u32 n = 0; n < 4; ++n)
-          if (t < tokensOf(l))
-            store(row + 4 * (32 * work.unit + 8 * n + g), x[n]);
-      } else {
-        u32 amax = 0;
-        for (u32 n = 0; n < 4; ++n)
-          amax = larger(amax, asBits(x[n]) & 0x7fffffffu);
-        for (u32 lanes = 4; lanes <= 16; lanes *= 2)
-          amax = larger(amax, shuffleXor(kAllLanes, amax, lanes));
-        GroupScale scale = groupScale(amax);
-        i32 q[4], sums[2];
-        for (u32 n = 0; n < 4; ++n)
-          q[n] = quantize(x[n], scale);
-        for (u32 n = 0; n < 2; ++n) {
-          sums[n] = q[2 * n] + q[2 * n + 1];
-          for (u32 lanes = 4; lanes <= 16; lanes *= 2)
-            sums[n] += shuffleXor(kAllLanes, sums[n], lanes);
-        }
-        if (t >= tokensOf(l))
-          continue;
-        for (u32 n = 0; n < 4; ++n)
-          store(row + 32 * work.unit + 8 * n + g, static_cast<i8>(q[n]));
-        if (g == 0) {
-          u8 *pair = row + S::outInner + 8 * work.unit;
-          u8 *halves = row + S::outInner / 4 * 5 + 4 * work.unit;
-          store(pair, scale.stored);
-          store(pair + 4, mul(scale.stored, toFloat(sums[0] + sums[1])));
-          store(halves, static_cast<u16>(sums[0]));
-          store(halves + 2, static_cast<u16>(sums[1]));
-        }
-      }
-    }
 }
 
 } // namespace axiom::device

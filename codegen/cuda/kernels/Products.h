@@ -1,212 +1,165 @@
-// The products of a linear: 16 rows (two stripes) of a weight tensor by 8 * tiles tokens for each
-// warp, as integer matrix products of a group of 32 along K and the f32 step behind each
-// (docs/numerics.md, linear). The stripes' bytes are fragments as they lie: a lane's word of a
-// group is at 32 * (lane % 4) + 4 * (lane / 4).
+// How a block shares out the products of its rows: the forms that a linear has by the number of
+// tokens. Each leaves the sums of its rows and tokens in shared memory, where epilogues find them.
 //
-// A lane's results are those of a C fragment: [0], [1]: row lane / 4, tokens 2 * (lane % 4) and the
-// next; [2], [3]: row lane / 4 + 8.
+// A form's constants come from the emitter: `tokens` of a tile, `ranges` of rows that lie in a
+// block (SwiGLU: gate and up), `stripes` of each, `warpsOfRange`, `stages`, `floatStages`,
+// `areaBytes` of a warp, `sharedBytes` of the block.
 #ifndef AXIOM_CODEGEN_CUDA_KERNELS_PRODUCTS_H
 #define AXIOM_CODEGEN_CUDA_KERNELS_PRODUCTS_H
 
-#include "codegen/cuda/kernels/Launch.h"
-#include "codegen/cuda/kernels/Recipes.h"
+#include "codegen/cuda/kernels/Dots.h"
+#include "codegen/cuda/kernels/Floats.h"
+#include "codegen/cuda/kernels/Panel.h"
 #include "codegen/cuda/kernels/Rows.h"
+#include "codegen/cuda/kernels/Tiles.h"
 
 namespace axiom::device {
 
-template <u32 tiles> struct Results {
-  float v[tiles][4];
-};
-
-/// Where a warp reads: two stripes (the same one twice where a tensor ends with a single one), and
-/// rows of the input, of which those past the last token repeat it.
-template <u32 tiles> struct Sources {
-  const u8 *stripes[2];
-  const u8 *columns[tiles];  ///< the row of token lane / 4 of each tile, for the B fragment
-  const u8 *pairs[tiles][2]; ///< the rows of the lane's two tokens
-};
-
-/// A group of two stripes: A fragments and the scales of the lane's two rows.
-struct GroupWeights {
-  Words4 a;
-  float scale[2], min[2];
-  i32 second[2]; ///< Q6: the small scales of the last 16 columns
-  i32 first[2];
-};
-
-template <Format format>
-AXIOM_DEVICE GroupWeights loadGroup(const u8 *const (&stripes)[2], u32 offset, GroupPlace place) {
-  u32 g = laneIndex() / 4, t = laneIndex() % 4, word = 32 * t + 4 * g;
-  GroupWeights w = {};
-  u32 low[2], high[2];
-  for (u32 s = 0; s < 2; ++s) {
-    const u8 *run = stripes[s] + offset + place.run, *at = stripes[s] + offset + place.group;
-    if constexpr (format == Format::Q8) {
-      low[s] = loadOnce<u32>(at + 16 + word);
-      high[s] = loadOnce<u32>(at + 16 + 128 + word);
-      w.scale[s] = loadHalf(at + 2 * g);
-    } else {
-      constexpr u32 header = format == Format::Q4F16 ? 32 : 16;
-      u32 nibbles = loadOnce<u32>(at + header + word);
-      low[s] = nibbles & 0x0f0f0f0fu;
-      high[s] = nibbles >> 4 & 0x0f0f0f0fu;
-      if constexpr (format == Format::Q4F16) {
-        w.scale[s] = loadHalf(at + 2 * g);
-        w.min[s] = loadHalf(at + 16 + 2 * g);
-      } else if constexpr (format == Format::Q4) {
-        w.scale[s] = mul(loadHalf(run + 2 * g), toFloat(loadConstant<u8>(at + g)));
-        w.min[s] = mul(loadHalf(run + 16 + 2 * g), toFloat(loadConstant<u8>(at + 8 + g)));
-      } else {
-        w.scale[s] = loadHalf(run + 2 * g);
-        w.first[s] = loadConstant<i8>(at + g);
-        w.second[s] = loadConstant<i8>(at + 8 + g);
-        // The codes' high bits; then code - 32 as signed bytes, without a borrow between them.
-        u32 firstHigh = loadConstant<u32>(at + 144 + 4 * g) >> 2 * t & 0x03030303u;
-        u32 lastHigh = loadConstant<u32>(at + 176 + 4 * g) >> 2 * t & 0x03030303u;
-        auto signedBytes = [](u32 codes) {
-          return ((codes | 0x80808080u) - 0x20202020u) ^ 0x80808080u;
-        };
-        low[s] = signedBytes(low[s] | firstHigh << 4);
-        high[s] = signedBytes(high[s] | lastHigh << 4);
-      }
-    }
-  }
-  w.a = {low[0], low[1], high[0], high[1]};
-  return w;
-}
-
-template <class S, class R, u32 segment, u32 tiles>
-AXIOM_DEVICE void quantizedSegment(Results<tiles> &out, const Sources<tiles> &from) {
-  constexpr Format format = R::format;
-  constexpr u32 first = S::bounds[segment] / 32, end = S::bounds[segment + 1] / 32;
-  constexpr u32 offset = R::segmentBegin[segment];
-  u32 t = laneIndex() % 4;
-  for (u32 k = first; k < end; ++k) {
-    GroupWeights w = loadGroup<format>(from.stripes, offset, placeOf<R>(k, first));
-    for (u32 tile = 0; tile < tiles; ++tile) {
-      const u8 *column = from.columns[tile] + 32 * k + 4 * t;
-      Words2 b = {loadConstant<u32>(column), loadConstant<u32>(column + 16)};
-      float dots[4];
-      if constexpr (format == Format::Q6) {
-        i32 c0[4] = {}, c1[4] = {};
-        mmaS8S8(c0, {w.a.x, w.a.y, 0, 0}, b);
-        mmaS8S8(c1, {0, 0, w.a.z, w.a.w}, b);
-        for (u32 i = 0; i < 4; ++i)
-          dots[i] = toFloat(w.first[i / 2] * c0[i] + w.second[i / 2] * c1[i]);
-      } else {
-        // From this number on, the integer's bits are those of the float kMagic + dot.
-        i32 c[4] = {static_cast<i32>(kMagicBits), static_cast<i32>(kMagicBits),
-                    static_cast<i32>(kMagicBits), static_cast<i32>(kMagicBits)};
-        if constexpr (format == Format::Q8)
-          mmaS8S8(c, w.a, b);
-        else
-          mmaU8S8(c, w.a, b);
-        for (u32 i = 0; i < 4; ++i)
-          dots[i] = sub(asFloat(static_cast<u32>(c[i])), kMagic);
-      }
-      for (u32 i = 0; i < 4; ++i) {
-        Words2 pair = loadConstant<Words2>(from.pairs[tile][i % 2] + S::inner + 8 * k);
-        float &acc = out.v[tile][i];
-        acc = fma(dots[i], mul(w.scale[i / 2], asFloat(pair.x)), acc);
-        if constexpr (hasMin(format))
-          acc = fma(w.min[i / 2], asFloat(pair.y), acc);
-      }
-    }
-  }
-}
-
-template <class S, class R, u32 segment, u32 tiles>
-AXIOM_DEVICE void floatSegment(Results<tiles> &out, const Sources<tiles> &from) {
-  constexpr u32 begin = S::bounds[segment], end = S::bounds[segment + 1];
-  constexpr u32 offset = R::segmentBegin[segment];
-  u32 g = laneIndex() / 4;
-  for (u32 k = begin; k < end; ++k) {
-    float w[2];
-    for (u32 s = 0; s < 2; ++s) {
-      const u8 *at = from.stripes[s] + offset + (k - begin) * (R::groupBytes / 32);
-      w[s] = R::format == Format::F32   ? loadConstant<float>(at + 4 * g)
-             : R::format == Format::F16 ? loadHalf(at + 2 * g)
-                                        : loadBf16(at + 2 * g);
-    }
-    for (u32 tile = 0; tile < tiles; ++tile)
-      for (u32 i = 0; i < 4; ++i) {
-        float x = loadConstant<float>(from.pairs[tile][i % 2] + 4 * k);
-        out.v[tile][i] = fma(w[i / 2], x, out.v[tile][i]);
-      }
-  }
-}
-
-/// join(low, high) of the segments.
-template <class S, class R, u32 low, u32 high, u32 tiles>
-AXIOM_DEVICE void joinSegments(Results<tiles> &out, const Sources<tiles> &from) {
-  if constexpr (high - low == 1) {
-    out = {};
-    if constexpr (isQuantized(R::format))
-      quantizedSegment<S, R, low, tiles>(out, from);
-    else
-      floatSegment<S, R, low, tiles>(out, from);
-  } else {
-    constexpr u32 span = high - low;
-    constexpr u32 half = span <= 2 ? 1 : span <= 4 ? 2 : span <= 8 ? 4 : span <= 16 ? 8 : 16;
-    static_assert(span <= 32, "K is cut at every 1024: more than 32 segments are not planned for");
-    joinSegments<S, R, low, low + half, tiles>(out, from);
-    Results<tiles> right;
-    joinSegments<S, R, low + half, high, tiles>(right, from);
-    for (u32 tile = 0; tile < tiles; ++tile)
-      for (u32 i = 0; i < 4; ++i)
-        out.v[tile][i] = add(out.v[tile][i], right.v[tile][i]);
-  }
-}
-
-/// Rows 8 * stripe to 8 * stripe + 15 of range R, tokens from `token` on, with the range's bias.
-template <class S, class R, u32 tiles>
-AXIOM_DEVICE void products(Results<tiles> &out, const Launch &l, u32 stripe, u32 token) {
-  constexpr u32 last = R::packedRows / 8 - 1;
-  Sources<tiles> from;
-  for (u32 s = 0; s < 2; ++s)
-    from.stripes[s] =
-        l.args[R::kWeights] + static_cast<u64>(smaller(stripe + s, last)) * R::stripeBytes;
+/// The rows that range R reads.
+template <class S, class R> AXIOM_DEVICE InputRows inputRows(const Launch &l, u32 token) {
   constexpr bool quantized = isQuantized(R::format);
-  const u8 *rows =
-      quantized ? (S::quantizeIn ? l.scratch + scratchFloats<S>(tokensOf(l)) : l.args[S::kInput])
-                : (S::norm ? l.scratch : l.args[S::kInput]);
-  constexpr u32 rowBytes = quantized ? S::qrowBytes : 4 * S::inner;
-  auto rowOf = [&](u32 t) {
-    t = smaller(t, tokensOf(l) - 1);
-    // Float weights without a norm read the rows in place, which a head picks.
-    u64 source = t;
-    if constexpr (S::head && !quantized && !S::norm)
-      source = loadConstant<u32>(l.args[S::kRows] + 4 * t);
-    return rows + source * rowBytes;
-  };
-  for (u32 tile = 0; tile < tiles; ++tile) {
-    from.columns[tile] = rowOf(token + 8 * tile + laneIndex() / 4);
-    for (u32 i = 0; i < 2; ++i)
-      from.pairs[tile][i] = rowOf(token + 8 * tile + 2 * (laneIndex() % 4) + i);
-  }
-  joinSegments<S, R, 0, S::segments, tiles>(out, from);
-  if constexpr (R::hasBias)
-    for (u32 s = 0; s < 2; ++s) {
-      u32 row = 8 * smaller(stripe + s, last) + laneIndex() / 4;
-      float bias = loadConstant<float>(l.args[R::kBias] + 4 * row);
-      for (u32 tile = 0; tile < tiles; ++tile)
-        for (u32 i = 2 * s; i < 2 * s + 2; ++i)
-          out.v[tile][i] = add(out.v[tile][i], bias);
-    }
+  // Float weights without a norm read the rows in place, which a head picks.
+  const u8 *picks = nullptr;
+  if constexpr (S::head && !quantized && !S::norm)
+    picks = l.args[S::kRows];
+  u32 tokens = tokensOf(l);
+  const u8 *rows = quantized
+                       ? (S::quantizeIn ? l.scratch + scratchFloats<S>(tokens) : l.args[S::kInput])
+                       : (S::norm ? l.scratch : l.args[S::kInput]);
+  return {rows, quantized ? S::qrowBytes : 4 * S::inner, picks, token, tokens - 1};
 }
 
-/// Calls body(row, token, value) for each of the lane's results that exist.
-template <class R, u32 tiles, typename Body>
-AXIOM_DEVICE void eachResult(const Results<tiles> &r, u32 stripe, u32 token, u32 tokens,
-                             Body body) {
-  for (u32 tile = 0; tile < tiles; ++tile)
-    for (u32 i = 0; i < 4; ++i) {
-      u32 row = 8 * stripe + laneIndex() / 4 + i / 2 * 8;
-      u32 t = token + 8 * tile + 2 * (laneIndex() % 4) + i % 2;
-      if (row < R::packedRows && t < tokens)
-        body(row, t, r.v[tile][i]);
-    }
+/// The stripes of range R from `stripe` on that the tensor has, at most `most`.
+template <class R> AXIOM_DEVICE u32 stripesFrom(u32 stripe, u32 most) {
+  return stripe < R::packedRows / 8 ? smaller(R::packedRows / 8 - stripe, most) : 0;
 }
+template <class R> AXIOM_DEVICE const u8 *stripeAt(const Launch &l, u32 stripe) {
+  return l.args[R::kWeights] + static_cast<u64>(stripe) * R::stripeBytes;
+}
+
+/// What the constants F of a form come to.
+template <class S, class F> struct FormOf : F {
+  static constexpr u32 rangeRows = 8 * F::stripes, rows = F::ranges * rangeRows;
+  static constexpr u32 warps = F::ranges * F::warpsOfRange, threads = kWarp * warps;
+  static constexpr u32 pitch = resultPitch(rows);
+};
+
+/// Up to 8 tokens: a warp has a segment of K of some rows, and works on its own.
+template <class S_, class F_> struct Few {
+  using Spec = S_;
+  struct Form : FormOf<S_, F_> {
+    using Base = FormOf<S_, F_>;
+    static constexpr u32 results = Base::warps * Base::areaBytes;
+    static_assert(results + resultBytes(Spec::segments, Base::tokens, Base::rows) ==
+                  Base::sharedBytes);
+    /// Where a part of a sum lies.
+    static AXIOM_DEVICE u32 at(u32 segment, u32 token, u32 row) {
+      return results + 4 * ((segment * Base::tokens + token) * Base::pitch + row);
+    }
+  };
+
+  /// Rows of one or two ranges from a stripe on, tokens from a token on. All threads of the block.
+  template <class R0, class R1>
+  static AXIOM_DEVICE void products(const Launch &l, u32 stripe, u32 token) {
+    if (Form::ranges == 1 || warpIndex() < Form::warpsOfRange)
+      part<R0, 0>(l, stripe, token);
+    else
+      part<R1, 1>(l, stripe, token);
+    blockSync();
+  }
+  static AXIOM_DEVICE float result(u32 token, u32 row) {
+    return joined<0, Spec::segments>(
+        [&](u32 segment) { return loadShared<float>(Form::at(segment, token, row)); });
+  }
+
+private:
+  template <class R, u32 range>
+  static AXIOM_DEVICE void part(const Launch &l, u32 stripe, u32 token) {
+    u32 warp = warpIndex() - range * Form::warpsOfRange, area = warpIndex() * Form::areaBytes;
+    u32 stripes = stripesFrom<R>(stripe, Form::stripes), firstRow = range * Form::rangeRows;
+    InputRows input = inputRows<Spec, R>(l, token);
+    const u8 *weights = stripeAt<R>(l, stripe);
+    if constexpr (!isQuantized(R::format)) {
+      u32 units = (stripes + kFloatStripes - 1) / kFloatStripes * Spec::segments;
+      for (u32 unit = warp; unit < units; unit += Form::warpsOfRange) {
+        u32 first = unit / Spec::segments * kFloatStripes;
+        if (unit != warp)
+          warpSync(kAllLanes); // the copies are to where others were read
+        floats<Spec, R, Form, Form::tokens, 1>(input, weights + first * R::stripeBytes,
+                                               stripes - first, unit % Spec::segments, area,
+                                               firstRow + 8 * first, 0);
+      }
+    } else if constexpr (Form::tokens <= 4) {
+      dots<Spec, R, Form>(input, weights, stripes, warp, area, firstRow);
+    } else {
+      tiles<Spec, R, Form>(input, weights, stripes, warp, area, firstRow);
+    }
+  }
+};
+
+/// Many tokens: a warp has 16 rows of quantized weights and all of K, or 32 of float weights and a
+/// part of the tokens.
+template <class S_, class F_> struct Many {
+  using Spec = S_;
+  struct Form : FormOf<S_, F_> {
+    using Base = FormOf<S_, F_>;
+    static AXIOM_DEVICE u32 at(u32, u32 token, u32 row) {
+      return Base::results + 4 * (token * Base::pitch + row);
+    }
+  };
+
+  template <class R0, class R1>
+  static AXIOM_DEVICE void products(const Launch &l, u32 stripe, u32 token) {
+    // Float weights first: a warp on its own.
+    if constexpr (!isQuantized(R0::format))
+      floatPart<R0, 0>(l, stripe, token);
+    if constexpr (Form::ranges == 2 && !isQuantized(R1::format))
+      floatPart<R1, 1>(l, stripe, token);
+    if constexpr (isQuantized(R0::format) && (Form::ranges == 1 || isQuantized(R1::format))) {
+      if (Form::ranges == 1 || warpIndex() < Form::warpsOfRange)
+        panelPart<R0, 0>(l, stripe, token);
+      else
+        panelPart<R1, 1>(l, stripe, token);
+    } else if constexpr (isQuantized(R0::format)) {
+      blockSync(); // the panel's copies are to where the float weights were read
+      panelPart<R0, 0>(l, stripe, token);
+    } else if constexpr (Form::ranges == 2 && isQuantized(R1::format)) {
+      blockSync();
+      panelPart<R1, 1>(l, stripe, token);
+    }
+    blockSync();
+  }
+  static AXIOM_DEVICE float result(u32 token, u32 row) {
+    return loadShared<float>(Form::at(0, token, row));
+  }
+
+private:
+  template <class R, u32 range>
+  static AXIOM_DEVICE void panelPart(const Launch &l, u32 stripe, u32 token) {
+    u32 warp = warpIndex() - range * Form::warpsOfRange, first = stripe + 2 * warp;
+    u32 stripes = warp < Form::warpsOfRange ? stripesFrom<R>(first, 2) : 0;
+    panel<Spec, R, Form>(inputRows<Spec, R>(l, token), stripes ? stripeAt<R>(l, first) : nullptr,
+                         stripes, Form::areas + warpIndex() * Form::areaBytes,
+                         range * Form::rangeRows + 16 * warp);
+  }
+  /// All warps: a warp for four stripes and 16 tokens.
+  template <class R, u32 range>
+  static AXIOM_DEVICE void floatPart(const Launch &l, u32 stripe, u32 token) {
+    constexpr u32 quads = (Form::stripes + kFloatStripes - 1) / kFloatStripes;
+    constexpr u32 parts = quads * (Form::tokens / kFloatTokens);
+    u32 stripes = stripesFrom<R>(stripe, Form::stripes);
+    InputRows input = inputRows<Spec, R>(l, token);
+    for (u32 i = warpIndex(); i < parts; i += Form::warps) {
+      u32 first = kFloatStripes * (i % quads), tokens = i / quads * kFloatTokens;
+      if (first >= stripes || token + tokens > input.last)
+        continue;
+      warpSync(kAllLanes); // the copies may be to where others were read
+      floats<Spec, R, Form, kFloatTokens, Spec::segments>(
+          input, stripeAt<R>(l, stripe + first), stripes - first, 0,
+          Form::areas + warpIndex() * Form::areaBytes, range * Form::rangeRows + 8 * first, tokens);
+    }
+  }
+};
 
 } // namespace axiom::device
 

@@ -1,6 +1,5 @@
-// The linear of q, k and v: a block of the grid for a head and a tile of tokens. The head's rows
-// meet in shared memory, then a warp takes a token at a time: [QK-norm,] rope, and the way to the
-// workspace or to KV memory.
+// The linear of q, k and v: a block for a head and a tile of tokens. Behind the products a warp
+// takes a token at a time: [QK-norm,] rope, and the way to the workspace or to KV memory.
 #ifndef AXIOM_CODEGEN_CUDA_KERNELS_QKV_H
 #define AXIOM_CODEGEN_CUDA_KERNELS_QKV_H
 
@@ -58,24 +57,18 @@ AXIOM_DEVICE void storeKv(const HeadRow<S> &row, const KvHead<S> &head, u32 slot
   }
 }
 
-template <class S, class R, u32 tiles, u32 part>
+/// Part 0: queries, 1: keys, 2: values.
+template <class B, class R, u32 part>
 AXIOM_DEVICE void qkvHead(const Launch &l, u32 head, u32 token) {
-  constexpr u32 stripes = S::paddedDim / 8;
-  u32 warps = blockThreads() / kWarp;
-  for (u32 pair = warpIndex(); pair < (stripes + 1) / 2; pair += warps) {
-    u32 stripe = head * stripes + 2 * pair;
-    Results<tiles> out;
-    products<S, R, tiles>(out, l, stripe, token);
-    eachResult<R>(out, stripe, token, tokensOf(l), [&](u32 row, u32 t, float value) {
-      u32 i = row - head * S::paddedDim;
-      if (i < S::paddedDim)
-        HeadRow<S>{(t - token) * 4 * S::paddedDim}.set(i, value);
-    });
-  }
-  blockSync();
-  for (u32 n = warpIndex(); n < 8 * tiles && token + n < tokensOf(l); n += warps) {
+  using S = typename B::Spec;
+  using F = typename B::Form;
+  B::template products<R, R>(l, head * F::stripes, token);
+  for (u32 n = warpIndex(); n < F::tokens && token + n < tokensOf(l); n += F::warps) {
     u32 t = token + n;
-    HeadRow<S> row = {n * 4 * S::paddedDim};
+    HeadRow<S> row = {F::at(0, n, 0)};
+    for (u32 i = laneIndex(); i < S::paddedDim; i += kWarp)
+      row.set(i, withBias<R>(l, B::result(n, i), head * S::paddedDim + i));
+    warpSync(kAllLanes);
     if constexpr (part < 2) {
       if constexpr (S::qkNorm)
         normHead<S>(row, l.args[part == 0 ? S::kQnorm : S::kKnorm]);
@@ -92,16 +85,17 @@ AXIOM_DEVICE void qkvHead(const Launch &l, u32 head, u32 token) {
   }
 }
 
-template <class S, u32 tiles> AXIOM_DEVICE void qkv(const Launch &l) {
-  Work work = workOf<tiles>(S::heads + 2 * S::kvHeads, blockIndex());
+template <class B> AXIOM_DEVICE void qkv(const Launch &l) {
+  using S = typename B::Spec;
+  Work work = workOf<B>(S::heads + 2 * S::kvHeads);
   if (work.token >= tokensOf(l))
     return;
   if (work.unit < S::heads)
-    qkvHead<S, typename S::Range0, tiles, 0>(l, work.unit, work.token);
+    qkvHead<B, typename S::Range0, 0>(l, work.unit, work.token);
   else if (work.unit < S::heads + S::kvHeads)
-    qkvHead<S, typename S::Range1, tiles, 1>(l, work.unit - S::heads, work.token);
+    qkvHead<B, typename S::Range1, 1>(l, work.unit - S::heads, work.token);
   else
-    qkvHead<S, typename S::Range2, tiles, 2>(l, work.unit - S::heads - S::kvHeads, work.token);
+    qkvHead<B, typename S::Range2, 2>(l, work.unit - S::heads - S::kvHeads, work.token);
 }
 
 } // namespace axiom::device

@@ -13,9 +13,9 @@ template <class S> AXIOM_DEVICE u64 scratchFloats(u32 tokens) {
   return S::keepFloats && S::norm ? static_cast<u64>(tokens) * 4 * S::inner : 0;
 }
 
-/// A group of 32 values, one in each lane, as group k of a QRow of `inner` values. The sums of its
-/// halves, which only CPUs read, are left out.
-AXIOM_DEVICE void storeGroup(u8 *qrow, u32 inner, u32 k, float x) {
+/// A group of 32 values, one in each lane, as group k of a QRow of `inner` values; with the sums of
+/// its halves, which only CPUs read, where it is not for this kernel's own use.
+template <bool halves> AXIOM_DEVICE void storeGroup(u8 *qrow, u32 inner, u32 k, float x) {
   u32 lane = laneIndex();
   GroupScale scale = groupScale(warpMax(kAllLanes, asBits(x) & 0x7fffffffu));
   i32 q = quantize(x, scale);
@@ -25,6 +25,14 @@ AXIOM_DEVICE void storeGroup(u8 *qrow, u32 inner, u32 k, float x) {
     float *pair = reinterpret_cast<float *>(qrow + inner + 8 * k);
     store(pair, scale.stored);
     store(pair + 1, mul(scale.stored, toFloat(sum)));
+  }
+  if constexpr (halves) {
+    i32 first = warpAdd(kAllLanes, lane < 16 ? q : 0);
+    if (lane == 0) {
+      u16 *both = reinterpret_cast<u16 *>(qrow + inner / 4 * 5 + 4 * k);
+      store(both, static_cast<u16>(first));
+      store(both + 1, static_cast<u16>(sum - first));
+    }
   }
 }
 
@@ -50,7 +58,7 @@ template <class S> AXIOM_DEVICE void linearPrologue(const Launch &l) {
     if constexpr (S::norm && S::keepFloats)
       store(floats + i, x);
     if constexpr (S::quantizeIn)
-      storeGroup(qrow, S::inner, k, x);
+      storeGroup<false>(qrow, S::inner, k, x);
   }
 }
 

@@ -6,6 +6,8 @@
 
 #define AXIOM_DEVICE inline
 #define AXIOM_KERNEL(threads, blocks) extern "C" void
+#define AXIOM_UNROLL
+#define AXIOM_NO_UNROLL
 #define AXIOM_SITE , int site = __builtin_LINE()
 #define AXIOM_ONLY_SITE int site = __builtin_LINE()
 

@@ -63,6 +63,8 @@ AXIOM_KERNEL(32, 1) shared(const Words4 *from, Words2 *to) {
 // CHECK: cp.async.commit_group;
 // CHECK: cp.async.cg.shared.global [%{{r[0-9]+}}], [%{{rd[0-9]+}}], 16, %{{r[0-9]+}};
 // CHECK: cp.async.commit_group;
+// CHECK: cp.async.ca.shared.global [%{{r[0-9]+}}], [%{{rd[0-9]+}}], 16;
+// CHECK: cp.async.commit_group;
 // CHECK: cp.async.wait_group 1;
 // CHECK: cp.async.wait_group 0;
 AXIOM_KERNEL(32, 1) copies(const Words4 *from, Words4 *to, u32 valid) {
@@ -71,10 +73,13 @@ AXIOM_KERNEL(32, 1) copies(const Words4 *from, Words4 *to, u32 valid) {
   copyCommit();
   copyAsyncOrZero(512 + at, from + threadIndex(), threadIndex() < valid);
   copyCommit();
+  copyAsyncCached(1024 + at, from + threadIndex());
+  copyCommit();
   copyWait<1>();
   store(to + threadIndex(), loadShared<Words4>(at));
   copyWait<0>();
   store(to + 32 + threadIndex(), loadShared<Words4>(512 + at));
+  store(to + 64 + threadIndex(), loadShared<Words4>(1024 + at));
 }
 
 // CHECK-LABEL: .entry lanes(

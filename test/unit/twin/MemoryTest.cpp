@@ -249,6 +249,18 @@ TEST_F(TwinMemory, CopiesArriveWhenTheyAreWaitedFor) {
 
 TEST_F(TwinMemory, CopiesAreFaultsWhereTheyEndOrLieWrongly) {
   expectFault("copies that it never waited for", [&] { copyAsync(16 * threadIndex(), source); });
+  expectFault("copies that it never waited for", [&] {
+    copyAsync(16 * threadIndex(), source);
+    copyCommit();
+    copyCommit();
+    copyWait<2>();
+  });
+  expectNoFault([&] { // what is still pending has no copies
+    copyAsync(16 * threadIndex(), source);
+    copyCommit();
+    copyCommit();
+    copyWait<1>();
+  });
   expectFault("its offset 8 is no multiple of its size", [&] { copyAsync(8, source); });
   expectFault("it is 8 past one", [&] { copyAsync(0, source + 2); });
   expectFault("it is at byte 1024 of a range", [&] { copyAsync(0, source + 256); });

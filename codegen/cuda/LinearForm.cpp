@@ -1,0 +1,170 @@
+#include "codegen/cuda/LinearForm.h"
+
+#include "codegen/cuda/kernels/Layout.h"
+#include "runtime/abi/cuda_abi.h"
+
+#include <algorithm>
+
+namespace axiom::codegen {
+
+using plan::Epilogue;
+using plan::KernelSpec;
+
+namespace {
+
+/// Blocks that a grid should have, so that every multiprocessor of the largest GPUs has one.
+constexpr uint32_t kFullGrid = 144;
+/// Warps of a block, where the shape leaves a choice.
+constexpr uint32_t kWarps = 8;
+
+uint32_t ceilDiv(uint32_t a, uint32_t b) { return (a + b - 1) / b; }
+
+bool isQkv(const KernelSpec &spec) { return spec.epilogue == Epilogue::Qkv; }
+
+/// Stripes of a head, with its padding.
+uint32_t headStripes(const KernelSpec &spec) {
+  return plan::headDimPadded(spec.headDim) / AXM_STRIPE;
+}
+
+bool all(const KernelSpec &spec, bool quantized) {
+  return std::all_of(spec.ranges.begin(), spec.ranges.end(), [&](const plan::LinearRange &r) {
+    return plan::isQuantized(r.format) == quantized;
+  });
+}
+
+/// Shared memory of a warp, for the range that needs most.
+uint32_t areaBytes(const KernelSpec &spec, const LinearForm &form) {
+  uint32_t most = 0;
+  for (const plan::LinearRange &range : spec.ranges) {
+    uint32_t group = plan::groupBytes(range.format), run = plan::runBytes(range.format), bytes;
+    bool hasMin = range.format == AXM_FORMAT_Q4 || range.format == AXM_FORMAT_Q4F16;
+    if (!plan::isQuantized(range.format))
+      bytes = form.floatStages *
+              device::floatSlot(group, form.many ? device::kFloatTokens : form.tokens);
+    else if (form.many)
+      bytes = form.stages * device::panelWeights(group, run);
+    else if (form.tokens <= 4)
+      bytes = form.stages * device::dotsSlot(group, run, form.tokens) +
+              device::dotsTerms(hasMin, form.tokens);
+    else
+      bytes = form.stages * device::tilesSlot(group, run);
+    most = std::max(most, bytes);
+  }
+  return most;
+}
+
+/// Places the parts of shared memory one behind the other; whether they fit.
+bool placeMemory(const KernelSpec &spec, LinearForm &form) {
+  auto segments = static_cast<uint32_t>(spec.cuts.size() + 1);
+  uint32_t warps = form.ranges * form.warpsOfRange;
+  form.areaBytes = areaBytes(spec, form);
+  form.areas = form.many && !all(spec, false) ? form.stages * device::panelTokens(form.tokens) : 0;
+  uint32_t end = form.areas + warps * form.areaBytes;
+  uint32_t results = device::resultBytes(form.many ? 1 : segments, form.tokens, form.rows());
+  // Results of many tokens take the place of the stages, unless warps finish at different times.
+  form.results = form.many && all(spec, true) ? 0 : end;
+  form.sharedBytes = std::max(end, form.results + results);
+  return form.sharedBytes <= AXM_CUDA_SHARED;
+}
+
+/// With as many stages, up to 4, as fit; whether any do.
+bool fit(const KernelSpec &spec, LinearForm &form) {
+  for (uint32_t stages = 4; stages >= 2; --stages) {
+    form.stages = form.floatStages = stages;
+    if (placeMemory(spec, form))
+      return true;
+  }
+  return false;
+}
+
+/// A warp has a unit: some stripes and a segment of K.
+LinearForm fewForm(const KernelSpec &spec, uint32_t tokens, uint32_t most) {
+  LinearForm form;
+  form.mostTokens = most;
+  form.tokens = tokens;
+  form.ranges = spec.epilogue == Epilogue::SwiGlu ? 2 : 1;
+  auto segments = static_cast<uint32_t>(spec.cuts.size() + 1);
+  uint32_t unit = all(spec, false) ? device::kFloatStripes : tokens <= 4 ? 1 : 2;
+  uint32_t stripes = plan::packedRows(spec.ranges[0]) / AXM_STRIPE;
+  for (uint32_t warps = kWarps; warps >= 1; warps /= 2) {
+    uint32_t ofRange = std::max(1u, warps / form.ranges);
+    // Units beside each other; of more segments than warps, the same number for each warp.
+    uint32_t beside = std::max(1u, ofRange / segments);
+    form.warpsOfRange =
+        segments <= ofRange ? segments * beside : ceilDiv(segments, ceilDiv(segments, ofRange));
+    switch (spec.epilogue) {
+    case Epilogue::Store:
+    case Epilogue::Residual: {
+      // Fewer stripes a block where the grid would not be full.
+      uint32_t units = ceilDiv(stripes, unit);
+      uint32_t fill = std::clamp(units / kFullGrid, 1u, beside);
+      if (segments <= ofRange)
+        form.warpsOfRange = segments * fill;
+      form.stripes = unit * fill;
+      break;
+    }
+    case Epilogue::SwiGlu:
+      form.stripes = AXM_GROUP / AXM_STRIPE;
+      break;
+    case Epilogue::Qkv:
+      form.stripes = headStripes(spec);
+      break;
+    case Epilogue::Head:
+      form.stripes = 8;
+      break;
+    }
+    uint32_t useful = ceilDiv(form.stripes, unit) * segments;
+    form.warpsOfRange = std::min(form.warpsOfRange, useful);
+    if (fit(spec, form) && (form.stages == 4 || warps <= 4))
+      return form;
+  }
+  return form;
+}
+
+/// A warp has 16 rows and all tokens of a tile.
+LinearForm manyForm(const KernelSpec &spec, uint32_t tokens, uint32_t most) {
+  LinearForm form;
+  form.mostTokens = most;
+  form.tokens = tokens;
+  form.many = true;
+  form.ranges = spec.epilogue == Epilogue::SwiGlu ? 2 : 1;
+  uint32_t stripes = plan::packedRows(spec.ranges[0]) / AXM_STRIPE;
+  uint32_t warps = kWarps / form.ranges;
+  if (all(spec, false))
+    warps /= 2;
+  switch (spec.epilogue) {
+  case Epilogue::Store:
+  case Epilogue::Residual:
+    while (warps > 2 && stripes / (2 * warps) < 8)
+      warps /= 2;
+    break;
+  case Epilogue::Qkv:
+    warps = ceilDiv(headStripes(spec), 2);
+    break;
+  case Epilogue::SwiGlu:
+  case Epilogue::Head:
+    break;
+  }
+  form.warpsOfRange = warps;
+  form.stripes = isQkv(spec) ? headStripes(spec) : 2 * warps;
+  fit(spec, form);
+  return form;
+}
+
+} // namespace
+
+std::vector<LinearForm> linearForms(const KernelSpec &spec) {
+  std::vector<LinearForm> forms;
+  for (uint32_t tokens : {1u, 4u, 8u})
+    forms.push_back(fewForm(spec, tokens, tokens));
+  // A warp keeps the sums of a tile for each level of the tree of segments in registers.
+  bool wide = all(spec, true) && spec.cuts.size() < 4;
+  if (wide)
+    forms.push_back(manyForm(spec, 32, 32));
+  forms.push_back(manyForm(spec, wide ? 64 : 32, UINT32_MAX));
+  while (forms.back().sharedBytes > AXM_CUDA_SHARED && forms.back().tokens > 16)
+    forms.back() = manyForm(spec, forms.back().tokens / 2, UINT32_MAX);
+  return forms;
+}
+
+} // namespace axiom::codegen

@@ -1,0 +1,35 @@
+// The forms in which a linear kernel is generated, by its number of tokens, and how each shares out
+// its rows and segments over blocks and warps. Chosen from the shape alone, when the code is
+// emitted; the bits do not depend on it.
+#ifndef AXIOM_CODEGEN_CUDA_LINEARFORM_H
+#define AXIOM_CODEGEN_CUDA_LINEARFORM_H
+
+#include "dialects/plan/KernelSpec.h"
+
+#include <cstdint>
+#include <vector>
+
+namespace axiom::codegen {
+
+struct LinearForm {
+  uint32_t mostTokens = 0; ///< that the form is for
+  uint32_t tokens = 0;     ///< of a block's tile
+  bool many = false;       ///< codegen/cuda/kernels/Products.h: Many, else Few
+  uint32_t ranges = 1;     ///< of which a block has rows: 2 for SwiGLU, else 1
+  uint32_t stripes = 0;    ///< of each of them
+  uint32_t warpsOfRange = 0;
+  uint32_t stages = 0, floatStages = 0; ///< of copies to shared memory
+  uint32_t areaBytes = 0;               ///< shared memory of a warp
+  uint32_t areas = 0, results = 0;      ///< where the warps' areas and the results begin
+  uint32_t sharedBytes = 0;
+
+  uint32_t threads() const { return 32 * ranges * warpsOfRange; }
+  uint32_t rows() const { return 8 * ranges * stripes; }
+};
+
+/// By rising mostTokens.
+std::vector<LinearForm> linearForms(const plan::KernelSpec &spec);
+
+} // namespace axiom::codegen
+
+#endif
