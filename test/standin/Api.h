@@ -173,7 +173,8 @@ AXIOM_CUDA_API int axiomStandInSetFault(const char *faults);
 /// How often a function was called, or "kernel" (run) or "copy" (between host and device, done),
 /// since the start or axiomStandInSetFault.
 AXIOM_CUDA_API unsigned long long axiomStandInCount(const char *what);
-/// AXIOM_STANDIN_MODE, AXIOM_STANDIN_ORDER or AXIOM_STANDIN_CHECK from now on. 0: understood.
+/// An environment variable as AXIOM_STANDIN_MODE or AXIOM_STANDIN_ORDER, from now on. 0:
+/// understood.
 AXIOM_CUDA_API int axiomStandInSet(const char *option, const char *value);
 
 #endif

@@ -155,7 +155,8 @@ int cuDevicePrimaryCtxRetain(ContextHandle *context, int device) {
 static void tellLeaks(Context &context, const char *how) {
   context.active = false;
   std::string leaks = context.leaks();
-  if (leaks.empty())
+  // Of one that has failed that is the way to free all.
+  if (leaks.empty() || context.error || state().lost)
     return;
   state().complain(std::string("a context is ") + how + " with this in it:\n" + leaks);
   state().leaked = true;

@@ -19,26 +19,34 @@ DeviceMemory::~DeviceMemory() {
   releaseAll();
   if (arena)
     munmap(arena, kArena);
+  if (bytes)
+    munmap(bytes, kArena);
   if (pattern >= 0)
     close(pattern);
+}
+
+static char *reserve(size_t bytes) {
+  void *memory =
+      mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  return memory == MAP_FAILED ? nullptr : static_cast<char *>(memory);
 }
 
 bool DeviceMemory::prepare() {
   if (arena)
     return true;
-  void *memory =
-      mmap(nullptr, kArena, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (memory == MAP_FAILED)
+  bytes = reserve(kArena);
+  arena = bytes ? reserve(kArena) : nullptr;
+  if (!arena)
     return false;
-  arena = static_cast<char *>(memory);
+  known.setShift(reinterpret_cast<uintptr_t>(bytes) - reinterpret_cast<uintptr_t>(arena));
   pattern = memfd_create("axiom-stand-in", MFD_CLOEXEC);
   if (pattern < 0 || ftruncate(pattern, kPattern) != 0)
     return false;
-  void *bytes = mmap(nullptr, kPattern, PROT_READ | PROT_WRITE, MAP_SHARED, pattern, 0);
-  if (bytes == MAP_FAILED)
+  void *file = mmap(nullptr, kPattern, PROT_READ | PROT_WRITE, MAP_SHARED, pattern, 0);
+  if (file == MAP_FAILED)
     return false;
-  std::memset(bytes, 0xff, kPattern);
-  munmap(bytes, kPattern);
+  std::memset(file, 0xff, kPattern);
+  munmap(file, kPattern);
   return true;
 }
 
@@ -59,9 +67,9 @@ uintptr_t DeviceMemory::place(size_t extent) {
   return at - base <= kArena - extent ? at : 0;
 }
 
-bool DeviceMemory::fill(char *at, size_t extent) {
+bool DeviceMemory::fill(uintptr_t at, size_t extent) {
   for (size_t done = 0; done < extent; done += kPattern)
-    if (mmap(at + done, std::min(kPattern, extent - done), PROT_READ | PROT_WRITE,
+    if (mmap(host(at + done), std::min(kPattern, extent - done), PROT_READ | PROT_WRITE,
              MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, pattern, 0) == MAP_FAILED)
       return false;
   return true;
@@ -72,7 +80,7 @@ uintptr_t DeviceMemory::allocate(size_t bytes) {
     return 0;
   size_t extent = roundUp(bytes, kPage);
   uintptr_t at = place(extent + kPage);
-  if (at == 0 || !fill(reinterpret_cast<char *>(at), extent))
+  if (at == 0 || !fill(at, extent))
     return 0;
   budget.used += roundUp(bytes, kUnit);
   sizes[at] = bytes;
@@ -84,7 +92,7 @@ bool DeviceMemory::release(uintptr_t address) {
   auto found = sizes.find(address);
   if (found == sizes.end())
     return false;
-  mmap(reinterpret_cast<void *>(address), roundUp(found->second, kPage), PROT_NONE,
+  mmap(host(address), roundUp(found->second, kPage), PROT_NONE,
        MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
   budget.used -= roundUp(found->second, kUnit);
   known.remove(reinterpret_cast<void *>(address));

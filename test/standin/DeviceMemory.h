@@ -1,5 +1,6 @@
-// The memory of a device: real memory of this process, at addresses that are not given out twice
-// as long as there are others, with a gap behind each range. What is fresh holds 0xff bytes.
+// The memory of a device: memory of this process, but its addresses are others, where nothing can
+// be read or written. They are not given out twice as long as there are more, and behind each range
+// is a gap. What is fresh holds 0xff bytes.
 #ifndef AXIOM_TEST_STANDIN_DEVICE_MEMORY_H
 #define AXIOM_TEST_STANDIN_DEVICE_MEMORY_H
 
@@ -38,6 +39,8 @@ public:
   bool owns(uintptr_t address) const {
     return arena && address - reinterpret_cast<uintptr_t>(arena) < kArena;
   }
+  /// Where the bytes of an address are.
+  void *host(uintptr_t address) const { return known.host(reinterpret_cast<void *>(address)); }
   const std::map<uintptr_t, size_t> &ranges() const { return sizes; }
   const twin::GlobalMemory &global() const { return known; }
 
@@ -45,15 +48,16 @@ private:
   static constexpr size_t kArena = size_t(1) << 38, kPage = 4096;
 
   Budget &budget;
-  char *arena = nullptr;
-  size_t next = 0;  ///< where in the arena the next range is looked for
-  int pattern = -1; ///< a file of 0xff bytes
+  char *arena = nullptr; ///< the addresses
+  char *bytes = nullptr; ///< what they stand for
+  size_t next = 0;       ///< where in the arena the next range is looked for
+  int pattern = -1;      ///< a file of 0xff bytes
   std::map<uintptr_t, size_t> sizes;
   twin::GlobalMemory known;
 
   bool prepare();
   uintptr_t place(size_t extent);
-  bool fill(char *at, size_t extent);
+  bool fill(uintptr_t at, size_t extent);
 };
 
 } // namespace axiom::standin

@@ -114,8 +114,6 @@ void Context::releasePinned(uintptr_t address) {
 }
 
 void Context::clear() {
-  for (auto &[handle, stream] : streams.items)
-    stream->queue.clear();
   defaultStream = std::make_shared<Stream>();
   streams = {};
   events = {};
@@ -143,6 +141,15 @@ std::string Context::leaks() const {
     device += bytes;
   for (const auto &[begin, bytes] : pinned)
     host += bytes;
+  size_t waiting = 0;
+  auto count = [&](const Stream &stream) {
+    for (const Item &item : stream.queue)
+      waiting += item.work != nullptr;
+  };
+  for (const auto &[handle, stream] : streams.items)
+    count(*stream);
+  count(*defaultStream);
+  line(waiting, "pieces of work that never ran", 0);
   line(memory.ranges().size(), "allocations of device memory", device);
   line(pinned.size(), "allocations of pinned memory", host);
   line(streams.items.size(), "streams", 0);

@@ -13,8 +13,6 @@ static int checkDevice(Context &context, uintptr_t at, size_t bytes, const char 
   return IllegalAddress;
 }
 
-static void *pointer(uintptr_t address) { return reinterpret_cast<void *>(address); }
-
 static bool meets(uintptr_t at, size_t bytes, const Span &memory) {
   return memory.meets({at, bytes});
 }
@@ -25,7 +23,7 @@ static bool meets(const void *at, size_t bytes, const Span &memory) {
 int HostToDevice::run(Context &context) {
   if (int error = checkDevice(context, to, bytes, "a copy writes"))
     return error;
-  std::memcpy(pointer(to), from ? from : staged.data(), bytes);
+  std::memcpy(context.memory.host(to), from ? from : staged.data(), bytes);
   return Success;
 }
 bool HostToDevice::uses(const Span &memory) const {
@@ -35,7 +33,7 @@ bool HostToDevice::uses(const Span &memory) const {
 int DeviceToHost::run(Context &context) {
   if (int error = checkDevice(context, from, bytes, "a copy reads"))
     return error;
-  std::memcpy(to, pointer(from), bytes);
+  std::memcpy(to, context.memory.host(from), bytes);
   return Success;
 }
 bool DeviceToHost::uses(const Span &memory) const {
@@ -47,7 +45,7 @@ int DeviceToDevice::run(Context &context) {
     return error;
   if (int error = checkDevice(context, to, bytes, "a copy writes"))
     return error;
-  std::memcpy(pointer(to), pointer(from), bytes);
+  std::memcpy(context.memory.host(to), context.memory.host(from), bytes);
   return Success;
 }
 bool DeviceToDevice::uses(const Span &memory) const {
@@ -57,7 +55,7 @@ bool DeviceToDevice::uses(const Span &memory) const {
 int Fill::run(Context &context) {
   if (int error = checkDevice(context, to, bytes, "a fill writes"))
     return error;
-  std::memset(pointer(to), value, bytes);
+  std::memset(context.memory.host(to), value, bytes);
   return Success;
 }
 bool Fill::uses(const Span &memory) const { return meets(to, bytes, memory); }

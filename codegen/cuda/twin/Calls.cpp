@@ -85,7 +85,7 @@ void readGlobal(const void *from, void *to, size_t bytes, Read kind, int site) {
   }
   grid.result.counts.globalReads += bytes;
   countGlobal(t, from, bytes, site);
-  copyBytes(to, from, bytes);
+  copyBytes(to, grid.memory.host(from), bytes);
 }
 
 void writeGlobal(void *to, const void *from, size_t bytes, int site) {
@@ -99,7 +99,7 @@ void writeGlobal(void *to, const void *from, size_t bytes, int site) {
   grid.order.wrote(page, addressOf(to), bytes, t.moment());
   grid.result.counts.globalWrites += bytes;
   countGlobal(t, to, bytes, site);
-  copyBytes(to, from, bytes);
+  copyBytes(grid.memory.host(to), from, bytes);
 }
 
 static void countShared(Thread &t, uint32_t at, size_t bytes, int site) {
@@ -134,7 +134,7 @@ void copyAsync(uint32_t to, const void *from, int site) {
   if (from) {
     checkGlobal(t, from, copy.data.size(), false, site);
     if (grid.options.copyAtIssue)
-      std::memcpy(copy.data.data(), from, copy.data.size());
+      std::memcpy(copy.data.data(), grid.memory.host(from), copy.data.size());
     grid.result.counts.globalReads += copy.data.size();
     countGlobal(t, from, copy.data.size(), site);
   }
@@ -153,7 +153,7 @@ void copyWait(int pending, int) {
   for (; t.copied < t.copies.size() && t.copies[t.copied].group + left < t.groups; ++t.copied) {
     Copy &copy = t.copies[t.copied];
     if (copy.from && !t.block->grid.options.copyAtIssue)
-      std::memcpy(copy.data.data(), copy.from, copy.data.size());
+      std::memcpy(copy.data.data(), t.block->grid.memory.host(copy.from), copy.data.size());
     t.block->shared.endCopy(copy.to, copy.data.data(), copy.data.size(), t.access());
   }
   // The vector keeps its memory, and does not grow with the kernel.
@@ -202,15 +202,17 @@ uint32_t takeTicket(uint32_t *counter, uint32_t add, int site) {
   published.join(t.block->seen);
   published.join(t.seen);
   published.joinMoment(t.moment());
-  uint32_t before = *counter;
-  *counter += add;
+  auto *value = static_cast<uint32_t *>(t.block->grid.memory.host(counter));
+  uint32_t before = *value;
+  *value += add;
   return before;
 }
 
 void waitFor(const uint32_t *counter, uint32_t least, int site) {
   Thread &t = current();
   checkCounter(t, counter, false, site);
-  while (static_cast<int32_t>(*counter - least) < 0)
+  auto *value = static_cast<const uint32_t *>(t.block->grid.memory.host(counter));
+  while (static_cast<int32_t>(*value - least) < 0)
     pause(t, State::Spinning, site);
   t.seen.join(t.block->grid.order.published(counter));
 }

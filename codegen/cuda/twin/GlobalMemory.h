@@ -28,11 +28,19 @@ public:
   void add(const void *base, size_t bytes, bool writable);
   void remove(const void *base);
 
+  /// Where the bytes of an address are. Those of the ranges need not be addresses of this process:
+  /// a host that uses one as its own is found out.
+  void *host(const void *at) const {
+    return reinterpret_cast<void *>(reinterpret_cast<uintptr_t>(at) + shift);
+  }
+  void setShift(uintptr_t toHost) { shift = toHost; }
+
   /// Empty and the range, or why an access of `bytes` bytes at `at` is not allowed.
   std::string find(uintptr_t at, size_t bytes, bool write, Range &range) const;
 
 private:
   std::map<uintptr_t, Range> ranges;
+  uintptr_t shift = 0;
 };
 
 } // namespace axiom::twin

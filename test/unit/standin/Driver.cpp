@@ -1,11 +1,11 @@
 #include "test/unit/standin/Driver.h"
 
-#include "codegen/cuda/HostCompiler.h"
-
 #include <dlfcn.h>
 
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
+#include <iterator>
 
 namespace axiom::standin {
 
@@ -31,32 +31,8 @@ const Driver &driver() {
 
 const std::string &testModule() {
   static const std::string bytes = [] {
-    setenv("CXX", AXIOM_HOST_COMPILER, 0);
-    axiom::Result<std::string> compiled = codegen::compileForTwin("test.cu", R"(
-#include "codegen/cuda/kernels/Launch.h"
-namespace axiom::device {
-AXIOM_KERNEL(64, 1) addOne(Launch l) {
-  u32 i = blockIndex() * blockThreads() + threadIndex();
-  store(l.args[0] + 4 * i, load<u32>(l.args[1] + 4 * i) + 1);
-}
-AXIOM_KERNEL(64, 1) beyond(Launch l) { store(l.args[0] + (1 << 20), 1u); }
-AXIOM_KERNEL(64, 1) crooked(Launch l) { store(l.args[0] + 2, 1u); }
-AXIOM_KERNEL(64, 1) race(Launch l) {
-  storeShared(4 * threadIndex(), threadIndex());
-  store(l.args[0] + 4 * threadIndex(), loadShared<u32>(4 * (threadIndex() ^ 1)));
-}
-AXIOM_KERNEL(64, 1) shared(Launch l) {
-  u32 at = 65536 - 4 * blockThreads() + 4 * threadIndex();
-  storeShared(at, threadIndex());
-  store(l.args[0] + 4 * threadIndex(), loadShared<u32>(at));
-}
-} // namespace axiom::device
-)");
-    if (!compiled.ok()) {
-      fprintf(stderr, "%s\n", compiled.status().message().c_str());
-      abort();
-    }
-    return *compiled;
+    std::ifstream file(AXIOM_STANDIN_MODULE, std::ios::binary);
+    return std::string(std::istreambuf_iterator<char>(file), {});
   }();
   return bytes;
 }

@@ -84,11 +84,12 @@ struct Driver {
 /// Loaded once; a failure ends the program.
 const Driver &driver();
 
-/// A module for cuda:host with these kernels, for blocks of up to 64 threads, made once:
+/// What MakeModule.cpp writes, a module for cuda:host with these kernels for blocks of up to 64
+/// threads:
 ///   addOne  args[0][i] = args[1][i] + 1, u32, i the thread of the grid
 ///   beyond, crooked   write behind args[0], and at an odd address of it
 ///   race    threads read shared memory that others write, with no barrier between
-///   shared  args[0][i] = i, by way of the last bytes of its scratch[0] bytes of shared memory
+///   shared  args[0][i] = i, by way of the last of 65536 bytes of shared memory
 const std::string &testModule();
 
 /// A test with a current context, in both modes of the driver; all has to be freed at its end.

@@ -1,6 +1,8 @@
 // Devices, contexts, memory and copies of the stand-in driver.
 #include "test/unit/standin/Driver.h"
 
+#include <csignal>
+#include <cstdio>
 #include <cstring>
 #include <numeric>
 
@@ -89,6 +91,14 @@ TEST_P(StandIn, MemoryIsCountedAndFreshMemoryIsNoZeros) {
   EXPECT_EQ(d.cuMemAlloc_v2(&none, total), OutOfMemory);
   EXPECT_EQ(d.cuMemAlloc_v2(&none, 0), InvalidValue);
   EXPECT_EQ(d.cuMemFree_v2(a + 4), InvalidValue);
+}
+
+TEST_P(StandIn, TheHostCannotUseAddressesOfTheDevice) {
+  DevicePointer a = allocate(64);
+  EXPECT_EQ(d.cuMemsetD8Async(a, 0, 64, stream), Success);
+  EXPECT_EQ(d.cuStreamSynchronize(stream), Success);
+  EXPECT_EXIT(printf("%u", *reinterpret_cast<volatile uint32_t *>(a)),
+              testing::KilledBySignal(SIGSEGV), "");
 }
 
 TEST_P(StandIn, CopiesStayInsideOfARange) {
