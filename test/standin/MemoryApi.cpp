@@ -30,8 +30,6 @@ int cuMemFree_v2(DevicePointer pointer) {
   AXIOM_ENTRY(Teardown);
   if (int refused = entry.refusedByCapture())
     return refused;
-  if (pointer == 0)
-    return entry.result;
   DeviceMemory &memory = entry.context->memory;
   size_t bytes = memory.sizeOf(pointer);
   if (bytes == 0)

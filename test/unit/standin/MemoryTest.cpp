@@ -91,6 +91,7 @@ TEST_P(StandIn, MemoryIsCountedAndFreshMemoryIsNoZeros) {
   EXPECT_EQ(d.cuMemAlloc_v2(&none, total), OutOfMemory);
   EXPECT_EQ(d.cuMemAlloc_v2(&none, 0), InvalidValue);
   EXPECT_EQ(d.cuMemFree_v2(a + 4), InvalidValue);
+  EXPECT_EQ(d.cuMemFree_v2(0), InvalidValue);
 }
 
 TEST_P(StandIn, TheHostCannotUseAddressesOfTheDevice) {

@@ -1,6 +1,8 @@
 // The order of streams and events, captures and graphs.
 #include "test/unit/standin/Driver.h"
 
+#include <thread>
+
 namespace axiom::standin {
 
 TEST_P(StandIn, NothingOrdersStreamsButEvents) {
@@ -56,6 +58,31 @@ TEST_P(StandIn, EventsTellWhatIsDone) {
   EXPECT_EQ(d.cuEventElapsedTime(&milliseconds, begin, plain), InvalidHandle);
   EXPECT_EQ(d.cuEventSynchronize(plain), Success);
   EXPECT_EQ(d.cuStreamQuery(stream), Success);
+}
+
+TEST_P(StandIn, ThreadsDoNotDisturbEachOther) {
+  constexpr int kThreads = 3, kLaunches = 40;
+  std::vector<std::thread> threads;
+  std::vector<uint32_t> results(kThreads);
+  std::vector<DevicePointer> memory;
+  std::vector<StreamHandle> own;
+  for (int i = 0; i < kThreads; ++i) {
+    memory.push_back(allocate(128));
+    own.push_back(newStream());
+  }
+  for (size_t i = 0; i < kThreads; ++i)
+    threads.emplace_back([&, i] {
+      EXPECT_EQ(d.cuMemsetD8Async(memory[i], 0, 128, own[i]), InvalidContext);
+      EXPECT_EQ(d.cuCtxPushCurrent_v2(context), Success);
+      EXPECT_EQ(d.cuMemsetD8Async(memory[i], 0, 128, own[i]), Success);
+      for (int n = 0; n < kLaunches; ++n)
+        EXPECT_EQ(launch("addOne", own[i], memory[i], memory[i]), Success);
+      EXPECT_EQ(d.cuMemcpyDtoHAsync_v2(&results[i], memory[i], 4, own[i]), Success);
+      EXPECT_EQ(d.cuCtxPopCurrent_v2(nullptr), Success);
+    });
+  for (std::thread &thread : threads)
+    thread.join();
+  EXPECT_EQ(results, std::vector<uint32_t>(kThreads, kLaunches));
 }
 
 TEST_P(StandIn, HandlesOfWhatIsDestroyedAreKnown) {
