@@ -1,8 +1,9 @@
-// The same bits whatever the batch: BatchInvariance MODEL.axm [mixes] [seed] [isa]
+// The same bits whatever the batch: BatchInvariance MODEL.axm [mixes] [seed] [isa or device]
 //
 // Random mixes of requests (1 to 16 at once, in every eighth mix up to 64, random chunk sizes, 1 to
 // 8 threads, much or little KV memory so that some are preempted), with the code of ISA level `isa`
-// if one is named; requests alone run the code that is chosen without it, or `isa` where none is.
+// or on the device ("cuda") if one is named, there every second mix as graphs; requests alone run
+// the code that is chosen without it, or `isa` where none is.
 // Each row of logits that a request sees, and each token that it gets, must equal bit for bit what
 // the same request sees alone on one thread. Prints and asserts how many steps held several
 // sequences, how many prompts were split and how many sequences preempted; and a digest of what the
@@ -79,18 +80,19 @@ void finish(axiom::Engine &engine, uint64_t id, Seen &seen) {
 
 int main(int argc, char **argv) {
   if (argc < 2) {
-    std::printf("usage: BatchInvariance MODEL.axm [mixes] [seed] [isa]\n");
+    std::printf("usage: BatchInvariance MODEL.axm [mixes] [seed] [isa or device]\n");
     return 2;
   }
   uint32_t mixes = argc > 2 ? static_cast<uint32_t>(std::atoi(argv[2])) : 500;
   uint32_t seed = argc > 3 ? static_cast<uint32_t>(std::atoi(argv[3])) : 1;
   axiom::LoadOptions load;
-  load.isa = argc > 4 ? argv[4] : "";
+  std::string which = argc > 4 ? argv[4] : "";
+  (which.rfind("cuda", 0) == 0 ? load.device : load.isa) = which;
   auto variant = axiom::Model::open(argv[1], load);
   if (!variant)
     die(variant.error().message);
   auto model = axiom::Model::open(argv[1]);
-  if (!model && argc > 4)
+  if (!model && !load.isa.empty())
     model = axiom::Model::open(argv[1], load);
   if (!model)
     die(model.error().message);
@@ -141,22 +143,23 @@ int main(int argc, char **argv) {
     // Often too little for all: the youngest are preempted and recomputed.
     options.kvPositions = context + (upTo(4) ? upTo(192) : 64ull * 80);
     options.manual = true;
+    options.eager = mix % 2 == 0;
     auto engine = axiom::Engine::create(*variant, options);
     if (!engine)
       die(engine.error().message);
     uint32_t count = 1 + upTo(most);
-    std::vector<size_t> which;
+    std::vector<size_t> picked;
     std::vector<uint64_t> ids;
     std::vector<Seen> seen(count);
     for (uint32_t i = 0; i < count; ++i) {
-      which.push_back(upTo(static_cast<uint32_t>(cases.size())));
-      ids.push_back(submit(*engine, cases[which[i]], seen[i]));
+      picked.push_back(upTo(static_cast<uint32_t>(cases.size())));
+      ids.push_back(submit(*engine, cases[picked[i]], seen[i]));
       for (uint32_t n = upTo(3); n > 0; --n)
         engine->step();
     }
     for (uint32_t i = 0; i < count; ++i) {
       finish(*engine, ids[i], seen[i]);
-      if (seen[i] != alone[which[i]])
+      if (seen[i] != alone[picked[i]])
         die("mix " + std::to_string(mix) + ", request " + std::to_string(i) +
             " differs from the same request alone (seed " + std::to_string(seed) + ")");
       compared += seen[i].rows.size();
