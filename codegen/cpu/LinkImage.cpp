@@ -1,3 +1,4 @@
+#include "codegen/SignalHold.h"
 #include "codegen/cpu/LowerKernels.h"
 
 #include "lld/Common/Driver.h"
@@ -139,6 +140,7 @@ Result<std::vector<uint8_t>> linkImage(const std::vector<uint8_t> &object,
   uint64_t tableBytes = sizeof(AxmImageHeader) + rows.size() * sizeof(AxmKernelRow);
   uint64_t base = (tableBytes + 63) / 64 * 64;
   // lld replaces its output file, so it gets a name of its own.
+  SignalHold hold;
   llvm::SmallString<128> folder;
   llvm::sys::path::system_temp_directory(/*ErasedOnReboot=*/true, folder);
   folder += "/axiomc-XXXXXX";

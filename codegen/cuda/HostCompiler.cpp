@@ -1,5 +1,6 @@
 #include "codegen/cuda/HostCompiler.h"
 
+#include "codegen/SignalHold.h"
 #include "codegen/cuda/DeviceHeaders.h"
 
 #include <fcntl.h>
@@ -106,8 +107,20 @@ int run(const std::vector<std::string> &command, const std::string &folder) {
   posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
   posix_spawn_file_actions_addopen(&actions, 1, "log", O_WRONLY | O_CREAT | O_TRUNC, 0600);
   posix_spawn_file_actions_adddup2(&actions, 1, 2);
+  // This thread may block signals; the compiler shall end by them and remove what is its own.
+  posix_spawnattr_t attributes;
+  sigset_t none, all;
+  sigemptyset(&none);
+  sigfillset(&all);
+  int error = posix_spawnattr_init(&attributes);
   pid_t child = 0;
-  int error = posix_spawnp(&child, arguments[0], &actions, nullptr, arguments.data(), environ);
+  if (error == 0) {
+    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setsigdefault(&attributes, &all);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    error = posix_spawnp(&child, arguments[0], &actions, &attributes, arguments.data(), environ);
+    posix_spawnattr_destroy(&attributes);
+  }
   posix_spawn_file_actions_destroy(&actions);
   errno = error;
   if (error != 0)
@@ -153,6 +166,7 @@ Result<std::string> compileForTwin(const std::string &name, const std::string &s
   std::string rows = kernelRows(source);
   if (rows.empty())
     return Status(Code::InvalidArgument, name + " has no kernel for the host twin");
+  SignalHold hold;
   TemporaryFolder folder;
   if (folder.path.empty())
     return Status(Code::Resource, "no temporary folder can be made: TMPDIR may name a place");

@@ -5,10 +5,12 @@
 #include "compiler/calibrate/Workers.h"
 #include "compiler/driver/ModuleCache.h"
 #include "compiler/driver/Targets.h"
+#include "compiler/package/OutputFile.h"
 
 #include <algorithm>
 #include <chrono>
 #include <mutex>
+#include <optional>
 
 namespace axiom {
 
@@ -110,7 +112,7 @@ void Generation::generate(uint32_t index) {
                    targets_.size());
 }
 
-/// After all have ended, on the thread that takes signals.
+/// After all have ended: then no other thread takes a signal while a file is made.
 void Generation::keepNewModules() const {
   for (const Slot &slot : slots_)
     if (slot.status.ok() && !slot.found && !slot.key.empty())
@@ -135,12 +137,16 @@ Result<std::vector<TargetImage>> generateImages(const std::vector<plan::KernelSp
                                                 KernelTexts *texts) {
   progress.stage("codegen",
                  targets.size() == 1 ? targets[0] : std::to_string(targets.size()) + " targets");
+  std::optional<SignalThread> signals; // NVRTC has handlers of its own, and they do not end it
+  if (std::any_of(targets.begin(), targets.end(), needsNvrtc))
+    signals.emplace();
   Generation generation(kernels, targets, progress, texts);
   AXIOM_RETURN_IF_ERROR(generation.prepare());
   auto count = static_cast<uint32_t>(targets.size());
   AXIOM_ASSIGN_OR_RETURN(calibrate::Workers workers,
                          calibrate::Workers::create(std::min(threads, count)));
   workers.each(count, [&](uint32_t index) { generation.generate(index); });
+  signals.reset();
   generation.keepNewModules();
   return generation.takeImages();
 }

@@ -32,7 +32,7 @@ public:
 
   /// Any thread.
   std::optional<std::string> find(const std::string &key) const;
-  /// On the thread that takes the program's signals (OutputFile.h).
+  /// On the thread that takes the program's signals: see OutputFile.
   void store(const std::string &key, const std::string &module) const;
 
 private:

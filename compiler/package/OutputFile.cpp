@@ -1,11 +1,16 @@
 #include "compiler/package/OutputFile.h"
 
+#include "codegen/SignalHold.h"
+
 #include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -36,9 +41,18 @@ void setPending(const std::string &name) {
 void onSignal(int number) {
   if (pending.exchange(false))
     unlink(pendingName);
-  // The default action was restored by SA_RESETHAND; the signal is delivered when this returns.
-  raise(number);
+  SignalHold::endOrDefer(number);
 }
+
+sigset_t endSignals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (int number : kEndSignals)
+    sigaddset(&signals, number);
+  return signals;
+}
+
+std::atomic<bool> handled{false}; ///< installSignalCleanup() was called
 
 } // namespace
 
@@ -56,6 +70,43 @@ void installSignalCleanup() {
     sigaction(number, &action, nullptr);
   // A file size limit then shows as a failed write, not as the end of the process.
   signal(SIGXFSZ, SIG_IGN);
+  handled.store(true);
+}
+
+SignalThread::SignalThread() {
+  if (!handled.load())
+    return;
+  sigset_t signals = endSignals();
+  signals_ = signalfd(-1, &signals, SFD_CLOEXEC);
+  stop_ = eventfd(0, EFD_CLOEXEC);
+  if (signals_ < 0 || stop_ < 0)
+    return; // no descriptors are left: the handlers stay, such as they are
+  pthread_sigmask(SIG_BLOCK, &signals, &before_);
+  thread_ = std::thread([this] {
+    pollfd waited[] = {{signals_, POLLIN, 0}, {stop_, POLLIN, 0}};
+    for (;;) {
+      signalfd_siginfo info;
+      if (poll(waited, 2, -1) < 0)
+        continue;
+      if (waited[0].revents && read(signals_, &info, sizeof info) == sizeof info)
+        onSignal(static_cast<int>(info.ssi_signo));
+      if (waited[1].revents)
+        return;
+    }
+  });
+}
+
+SignalThread::~SignalThread() {
+  if (thread_.joinable()) {
+    uint64_t one = 1;
+    (void)!write(stop_, &one, sizeof one);
+    thread_.join();
+    installSignalCleanup();
+    pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+  }
+  for (int fd : {signals_, stop_})
+    if (fd >= 0)
+      close(fd);
 }
 
 Result<OutputFile> OutputFile::create(const std::string &path) {
@@ -68,10 +119,7 @@ Result<OutputFile> OutputFile::create(const std::string &path) {
   std::string name = slash == std::string::npos ? path : path.substr(slash + 1);
   std::string temporary = folderOf(path) + "/." + name + ".XXXXXX";
   // A signal between making the file and naming it to the handler would leave it behind.
-  sigset_t signals, before;
-  sigemptyset(&signals);
-  for (int number : kEndSignals)
-    sigaddset(&signals, number);
+  sigset_t signals = endSignals(), before;
   pthread_sigmask(SIG_BLOCK, &signals, &before);
   int fd = mkostemp(temporary.data(), O_CLOEXEC);
   int error = errno;

@@ -5,9 +5,11 @@
 
 #include "runtime/base/Status.h"
 
+#include <csignal>
 #include <cstdint>
 #include <span>
 #include <string>
+#include <thread>
 
 namespace axiom {
 
@@ -48,6 +50,22 @@ private:
   std::string buffer_; ///< what is written since the last whole piece
   int fd_ = -1;
   uint64_t position_ = 0;
+};
+
+/// While one exists, a thread of its own waits for the signals of installSignalCleanup(), which all
+/// threads that are begun meanwhile, and this one, block: for calls into a library that puts its
+/// own handlers in the place of the program's. Does nothing before installSignalCleanup().
+class SignalThread {
+public:
+  SignalThread();
+  ~SignalThread(); ///< on the same thread; installs the handlers again
+  SignalThread(const SignalThread &) = delete;
+  SignalThread &operator=(const SignalThread &) = delete;
+
+private:
+  int signals_ = -1, stop_ = -1;
+  sigset_t before_;
+  std::thread thread_;
 };
 
 /// Lets SIGINT and SIGTERM remove the temporary file of the process before they end it. For
