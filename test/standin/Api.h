@@ -60,6 +60,9 @@ inline constexpr unsigned kBlockingSync = 1, kDisableTiming = 2, kInterprocess =
 // Captures: modes, and what cuStreamIsCapturing gives.
 enum CaptureMode : int { CaptureGlobal = 0, CaptureThreadLocal = 1, CaptureRelaxed = 2 };
 enum CaptureStatus : int { CaptureNone = 0, CaptureActive = 1, CaptureInvalid = 2 };
+// Options of modules: a buffer for the compiler's errors and its size, which is the value itself
+// and becomes the number of bytes written.
+inline constexpr int kInfoLog = 3, kInfoLogBytes = 4, kErrorLog = 5, kErrorLogBytes = 6;
 // Attributes of functions.
 enum FunctionAttribute : int {
   MaxThreadsPerBlock = 0,

@@ -56,6 +56,19 @@ static int loadModule(const Entry &entry, ModuleHandle *module, const void *imag
   return Success;
 }
 
+/// The log's options, if they are there, become the text and its size.
+static void writeLog(int buffer, int bytes, const std::string &text, unsigned numOptions,
+                     const int *options, void **values) {
+  const int *end = options + numOptions;
+  const int *to = std::find(options, end, buffer), *size = std::find(options, end, bytes);
+  if (to == end || size == end)
+    return;
+  void *&room = values[size - options];
+  size_t written = std::min(text.size(), reinterpret_cast<size_t>(room));
+  std::memcpy(values[to - options], text.data(), written);
+  room = reinterpret_cast<void *>(written);
+}
+
 int cuModuleLoadData(ModuleHandle *module, const void *image) {
   AXIOM_ENTRY(Context);
   return module && image ? loadModule(entry, module, image) : static_cast<int>(InvalidValue);
@@ -66,7 +79,14 @@ int cuModuleLoadDataEx(ModuleHandle *module, const void *image, unsigned numOpti
   AXIOM_ENTRY(Context);
   if (!module || !image || (numOptions > 0 && (!options || !values)))
     return InvalidValue;
-  return loadModule(entry, module, image);
+  auto has = [&](int option) { return std::count(options, options + numOptions, option); };
+  if (has(kErrorLog) != has(kErrorLogBytes) || has(kInfoLog) != has(kInfoLogBytes))
+    return InvalidValue;
+  int error = loadModule(entry, module, image);
+  std::string log = error ? state().lastFault : "";
+  writeLog(kErrorLog, kErrorLogBytes, log, numOptions, options, values);
+  writeLog(kInfoLog, kInfoLogBytes, "", numOptions, options, values);
+  return error;
 }
 
 int cuModuleUnload(ModuleHandle module) {

@@ -69,7 +69,15 @@ TEST_P(StandIn, ModulesAreChecked) {
   EXPECT_EQ(d.cuModuleGetFunction(&none, module, "malloc"), NotFound);
   EXPECT_EQ(d.cuModuleLoadDataEx(&other, "//\n.version 8.0\n", 0, nullptr, nullptr), InvalidPtx);
   EXPECT_EQ(d.cuModuleLoadDataEx(&other, "something else", 0, nullptr, nullptr), InvalidImage);
-  ASSERT_EQ(d.cuModuleLoadDataEx(&other, testModule().data(), 0, nullptr, nullptr), Success);
+  char log[16] = {};
+  int options[] = {kErrorLogBytes, kErrorLog};
+  void *values[] = {reinterpret_cast<void *>(sizeof(log) - 1), log};
+  EXPECT_EQ(d.cuModuleLoadDataEx(&other, "//\n.version 8.0\n", 2, options, values), InvalidPtx);
+  EXPECT_STREQ(log, "PTX cannot be r");
+  EXPECT_EQ(d.cuModuleLoadDataEx(&other, testModule().data(), 1, options, values), InvalidValue);
+  values[0] = reinterpret_cast<void *>(sizeof(log) - 1);
+  ASSERT_EQ(d.cuModuleLoadDataEx(&other, testModule().data(), 2, options, values), Success);
+  EXPECT_EQ(values[0], nullptr); // nothing was written
   FunctionHandle of = nullptr;
   EXPECT_EQ(d.cuModuleGetFunction(&of, other, "addOne"), Success);
   EXPECT_NE(of, function("addOne"));
