@@ -15,7 +15,8 @@ NONE = {"--help", "--version", "--completion", "--print-targets", "--output", "-
 TAKEN = {"AXIOM_BUILD", "AXIOM_BUILD_DIR", "AXIOM_SANITIZED_DIR", "AXIOM_FUZZ_DIR", "AXIOM_SKIP_DEPS", "AXIOM_BIN", "AXIOM_GGUF",
          "AXIOM_HF", "AXIOM_OFFGRID", "AXIOM_WIKITEXT", "AXIOM_PEER", "AXIOM_TEST_GGUF", "AXIOM_TEST_LONG"}
 # (tool, flag) whose meaning differs from that of the same flag elsewhere.
-APART = {("axiom-inspect", "--memory"), ("axiom-eval", "--context")}
+APART = {("axiom-inspect", "--memory"), ("axiom-inspect", "--device"), ("axiom-inspect", "--tokens"), ("axiom-inspect", "--sequences"),
+         ("axiom-eval", "--context")}
 HELP = re.compile(r"^  (?:-\w,)?((?:--[\w-]+,?)+)[^\n]*(?:\n {10,}[^\n]*)*", re.M)
 
 

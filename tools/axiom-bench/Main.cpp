@@ -46,8 +46,12 @@ int bench(Flags &flags) {
   if (!model)
     return tool::fail(kTool, model.error());
   bool gpu = std::string(model->info().target).rfind("cuda:", 0) == 0;
-  if (gpu && flags.limits)
-    return tool::fail(kTool, {AXIOM_INVALID_ARGUMENT, "--limits measures the CPU, not a GPU"});
+  if (gpu && (flags.limits || flags.profile))
+    return tool::fail(kTool,
+                      {AXIOM_INVALID_ARGUMENT,
+                       flags.limits ? "--limits measures the CPU, not a GPU"
+                                    : "--profile is for the CPU: on a GPU use NVIDIA's nsys, "
+                                      "with --eager for kernel by kernel"});
   tool::tellDevice(kTool, *model, flags.model.verbose);
   std::vector<RowResult> rows = rowsOf(flags);
   if (rows.empty())

@@ -82,9 +82,7 @@ Expected<RowRunner> RowRunner::create(const Model &model, const Row &row,
   if (stepRunner)
     runner.executor_ = &stepRunner->executor();
   else if (options.profile)
-    return Error{AXIOM_INVALID_ARGUMENT,
-                 "--profile is for the CPU: on a GPU use NVIDIA's nsys, with --eager for kernel by "
-                 "kernel"};
+    return Error{AXIOM_INTERNAL, "only the CPU's steps can be profiled"};
   return runner;
 }
 
