@@ -178,9 +178,10 @@ void blockSync(int site) {
   block.atBarrier = 0;
   ++grid.result.counts.blockBarriers;
   for (auto &other : block.threads) {
-    if (!other->seen.empty())
+    if (!other->seen.empty()) {
       block.seen.join(other->seen);
-    other->seen = {};
+      other->seen = {};
+    }
     ++other->blockBarriers;
     other->state = State::Ready;
   }

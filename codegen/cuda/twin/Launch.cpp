@@ -71,7 +71,8 @@ void Block::start(uint32_t i) {
     t.state = State::Ready;
     t.blockBarriers = t.warpBarriers = 0;
     t.writes = 0;
-    t.seen = {};
+    if (!t.seen.empty())
+      t.seen = {};
     t.groups = 0; // it has no copies: its predecessor waited for all
     if (!t.fiber.prepare(threadBody, &t)) {
       grid.result.fault = "no memory for the stack of a thread of the twin";

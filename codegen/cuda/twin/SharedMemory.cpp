@@ -14,44 +14,50 @@ void SharedMemory::reset() {
   ++life;
 }
 
-std::string SharedMemory::place(uint32_t at, size_t count) const {
-  if (at & (count - 1))
-    return "its offset " + std::to_string(at) + " is no multiple of its size";
-  if (at > bytes.size() || count > bytes.size() - at)
-    return "it is at byte " + std::to_string(at) + " of the block's " +
-           std::to_string(bytes.size()) + " bytes";
-  return {};
+inline SharedMemory::Word &SharedMemory::word(uint32_t at) {
+  Word &word = words[at / 4];
+  if (word.life != life)
+    word = {{}, life, false};
+  return word;
+}
+
+template <typename Step> inline uint32_t SharedMemory::each(uint32_t at, size_t count, Step step) {
+  uint32_t end = at + static_cast<uint32_t>(count);
+  for (uint32_t i = at; i < end;) {
+    Word &w = word(i);
+    if (count >= 4 && !w.split) {
+      if (!step(w.record))
+        return i;
+      i += 4;
+      continue;
+    }
+    if (!w.split) {
+      split.resize(words.size() * 4);
+      for (uint32_t byte = i / 4 * 4; byte < i / 4 * 4 + 4; ++byte)
+        split[byte] = w.record;
+      w.split = true;
+    }
+    uint32_t stop = i + static_cast<uint32_t>(count < 4 ? count : 4);
+    for (; i < stop; ++i)
+      if (!step(split[i]))
+        return i;
+  }
+  return end;
 }
 
 /// Whether no barrier lies between an earlier access of another thread and this one.
-static bool unordered(uint32_t thread, uint32_t block, uint32_t warp, const Access &by) {
+static inline bool unordered(uint32_t thread, uint32_t block, uint32_t warp, const Access &by) {
   if (thread == by.thread || block != by.blockBarriers)
     return false;
   bool sameWarp = thread / 32 == by.thread / 32;
   return !(sameWarp && warp < by.warpBarriers);
 }
 
-static std::string race(uint32_t thread, uint32_t at) {
-  return "no barrier orders it behind what thread " + std::to_string(thread) + " wrote at byte " +
-         std::to_string(at);
+inline bool SharedMemory::writeUnordered(const Record &r, const Access &by) {
+  return unordered(r.writer, r.writeBlock, r.writeWarp, by);
 }
 
-void SharedMemory::remember(Record &r, const Access &by) {
-  bool current = r.reader != kNobody && r.readBlock == by.blockBarriers;
-  uint32_t warp = r.reader & kSeveralLanes ? r.reader & ~kSeveralLanes : r.reader / 32;
-  if (!current)
-    r.reader = by.thread;
-  else if (r.reader == kSeveralWarps || warp != by.thread / 32)
-    r.reader = kSeveralWarps;
-  else if (r.readWarp < by.warpBarriers) // earlier readers of the same warp are ordered
-    r.reader = by.thread;
-  else if (r.reader != by.thread)
-    r.reader = kSeveralLanes | warp;
-  r.readBlock = by.blockBarriers;
-  r.readWarp = by.warpBarriers;
-}
-
-bool SharedMemory::readUnordered(const Record &r, const Access &by) {
+inline bool SharedMemory::readUnordered(const Record &r, const Access &by) {
   if (r.reader == kNobody || r.readBlock != by.blockBarriers)
     return false;
   if (r.reader == kSeveralWarps)
@@ -61,91 +67,91 @@ bool SharedMemory::readUnordered(const Record &r, const Access &by) {
   return unordered(r.reader, r.readBlock, r.readWarp, by);
 }
 
-/// Calls step(record, first byte of it) for the records of these bytes until one is not allowed.
-template <typename Step> std::string SharedMemory::each(uint32_t at, size_t count, Step step) {
-  for (uint32_t i = at; i < at + count;) {
-    Word &word = words[i / 4];
-    if (word.life != life)
-      word = {{}, life, false};
-    if (count >= 4 && !word.split) {
-      if (std::string why = step(word.record, i); !why.empty())
-        return why;
-      i += 4;
-      continue;
-    }
-    if (!word.split) {
-      split.resize(words.size() * 4);
-      for (uint32_t byte = i / 4 * 4; byte < i / 4 * 4 + 4; ++byte)
-        split[byte] = word.record;
-      word.split = true;
-    }
-    uint32_t end = i + static_cast<uint32_t>(count < 4 ? count : 4);
-    for (; i < end; ++i)
-      if (std::string why = step(split[i], i); !why.empty())
-        return why;
-  }
-  return {};
+inline void SharedMemory::remember(Record &r, const Access &by) {
+  bool current = r.reader != kNobody && r.readBlock == by.blockBarriers;
+  if (current && r.reader == kSeveralWarps)
+    return;
+  uint32_t warp = r.reader & kSeveralLanes ? r.reader & ~kSeveralLanes : r.reader / 32;
+  if (!current)
+    r.reader = by.thread;
+  else if (warp != by.thread / 32)
+    r.reader = kSeveralWarps;
+  else if (r.readWarp < by.warpBarriers) // earlier readers of the same warp are ordered
+    r.reader = by.thread;
+  else if (r.reader != by.thread)
+    r.reader = kSeveralLanes | warp;
+  r.readBlock = by.blockBarriers;
+  r.readWarp = by.warpBarriers;
 }
 
-static std::string notWaitedFor(uint32_t byte) {
-  return "an asynchronous copy to byte " + std::to_string(byte) + " has not been waited for";
+template <SharedMemory::Use use>
+inline bool SharedMemory::allows(const Record &r, const Access &by) {
+  if (r.pending)
+    return false;
+  if (use == Use::Read)
+    return r.writer != kNobody && !writeUnordered(r, by);
+  return (r.writer == kNobody || !writeUnordered(r, by)) && !readUnordered(r, by);
+}
+
+template <SharedMemory::Use use>
+uint32_t SharedMemory::touch(uint32_t at, size_t count, const Access &by) {
+  if (!inside(at, count))
+    return at;
+  return each(at, count, [&](Record &r) {
+    if (!allows<use>(r, by))
+      return false;
+    if (use == Use::Read)
+      remember(r, by);
+    else // whoever comes behind this write comes behind those who read before it
+      r = {by.thread, by.blockBarriers, by.warpBarriers, kNobody, 0, 0, use == Use::Copy};
+    return true;
+  });
+}
+
+std::string SharedMemory::explain(uint32_t at, size_t count, uint32_t byte, const Access &by) {
+  if (at & (count - 1))
+    return "its offset " + std::to_string(at) + " is no multiple of its size";
+  if (!inside(at, count))
+    return "it is at byte " + std::to_string(at) + " of the block's " +
+           std::to_string(bytes.size()) + " bytes";
+  Word &w = word(byte);
+  const Record &r = w.split ? split[byte] : w.record;
+  std::string number = std::to_string(byte);
+  if (r.pending)
+    return "an asynchronous copy to byte " + number + " has not been waited for";
+  if (r.writer == kNobody)
+    return "byte " + number + " was never written";
+  if (writeUnordered(r, by))
+    return "no barrier orders it behind what thread " + std::to_string(r.writer) +
+           " wrote at byte " + number;
+  return "no barrier orders it behind what other threads read at byte " + number;
 }
 
 std::string SharedMemory::read(uint32_t at, void *to, size_t count, const Access &by) {
-  if (std::string why = place(at, count); !why.empty())
-    return why;
-  std::string why = each(at, count, [&](Record &r, uint32_t byte) -> std::string {
-    if (r.pending)
-      return notWaitedFor(byte);
-    if (r.writer == kNobody)
-      return "byte " + std::to_string(byte) + " was never written";
-    if (unordered(r.writer, r.writeBlock, r.writeWarp, by))
-      return race(r.writer, byte);
-    remember(r, by);
-    return {};
-  });
-  if (why.empty())
-    std::memcpy(to, &bytes[at], count);
-  return why;
-}
-
-std::string SharedMemory::claim(uint32_t at, size_t count, const Access &by, bool pending) {
-  if (std::string why = place(at, count); !why.empty())
-    return why;
-  return each(at, count, [&](Record &r, uint32_t byte) -> std::string {
-    if (r.pending)
-      return notWaitedFor(byte);
-    if (r.writer != kNobody && unordered(r.writer, r.writeBlock, r.writeWarp, by))
-      return race(r.writer, byte);
-    if (readUnordered(r, by))
-      return "no barrier orders it behind what other threads read at byte " + std::to_string(byte);
-    // Whoever comes behind this write comes behind those who read before it.
-    r = {by.thread, by.blockBarriers, by.warpBarriers, kNobody, 0, 0, pending};
-    return {};
-  });
+  if (uint32_t byte = touch<Use::Read>(at, count, by); byte != at + count)
+    return explain(at, count, byte, by);
+  std::memcpy(to, &bytes[at], count);
+  return {};
 }
 
 std::string SharedMemory::write(uint32_t at, const void *from, size_t count, const Access &by) {
-  std::string why = claim(at, count, by, false);
-  if (why.empty())
-    std::memcpy(&bytes[at], from, count);
-  return why;
+  if (uint32_t byte = touch<Use::Write>(at, count, by); byte != at + count)
+    return explain(at, count, byte, by);
+  std::memcpy(&bytes[at], from, count);
+  return {};
 }
 
 std::string SharedMemory::beginCopy(uint32_t at, size_t count, const Access &by) {
-  std::string why = claim(at, count, by, true);
-  if (why.empty())
-    std::memset(&bytes[at], kPoison, count);
-  return why;
+  if (uint32_t byte = touch<Use::Copy>(at, count, by); byte != at + count)
+    return explain(at, count, byte, by);
+  std::memset(&bytes[at], kPoison, count);
+  return {};
 }
 
 void SharedMemory::endCopy(uint32_t at, const void *from, size_t count, const Access &by) {
-  each(at, count, [&](Record &r, uint32_t) -> std::string {
-    r.pending = false;
-    r.writer = by.thread;
-    r.writeBlock = by.blockBarriers;
-    r.writeWarp = by.warpBarriers;
-    return {};
+  each(at, count, [&](Record &r) {
+    r = {by.thread, by.blockBarriers, by.warpBarriers, kNobody, 0, 0, false};
+    return true;
   });
   std::memcpy(&bytes[at], from, count);
 }

@@ -51,11 +51,23 @@ private:
   std::vector<Record> split; ///< of each byte, once there is one
   uint32_t life = 1;
 
-  std::string place(uint32_t at, size_t count) const;
-  template <typename Step> std::string each(uint32_t at, size_t count, Step step);
-  static void remember(Record &r, const Access &by);
+  enum class Use { Read, Write, Copy };
+
+  bool inside(uint32_t at, size_t count) const {
+    return (at & (count - 1)) == 0 && at <= bytes.size() && count <= bytes.size() - at;
+  }
+  Word &word(uint32_t at);
+  /// Calls step(record) for the records of these bytes while it gives true. Returns the byte where
+  /// it did not, or the end.
+  template <typename Step> uint32_t each(uint32_t at, size_t count, Step step);
+  static bool writeUnordered(const Record &r, const Access &by);
   static bool readUnordered(const Record &r, const Access &by);
-  std::string claim(uint32_t at, size_t count, const Access &by, bool pending);
+  static void remember(Record &r, const Access &by);
+  template <Use use> static bool allows(const Record &r, const Access &by);
+  /// Records an allowed use; returns the first byte for which it is not allowed, or the end.
+  template <Use use> uint32_t touch(uint32_t at, size_t count, const Access &by);
+  /// Why it is not allowed for that byte.
+  std::string explain(uint32_t at, size_t count, uint32_t byte, const Access &by);
 };
 
 } // namespace axiom::twin
