@@ -25,6 +25,10 @@ bool Options::set(const std::string &option, const std::string &value) {
     lazy = value == "lazy";
     return lazy || value == "eager";
   }
+  if (option == "AXIOM_STANDIN_CHECK") {
+    launch.check = value == "1";
+    return launch.check || value == "0";
+  }
   if (option == "AXIOM_STANDIN_ORDER") {
     launch.order = value == "reverse"  ? twin::Order::Reverse
                    : value == "random" ? twin::Order::Random
@@ -54,9 +58,10 @@ bool Options::set(const std::string &option, const std::string &value) {
 
 State::State() {
   options.launch.resident = 4;
-  for (const char *name : {"AXIOM_STANDIN_MODE", "AXIOM_STANDIN_ORDER", "AXIOM_STANDIN_CAPABILITY",
-                           "AXIOM_STANDIN_MEMORY", "AXIOM_STANDIN_DEVICES", "AXIOM_STANDIN_DRIVER",
-                           "AXIOM_STANDIN_RESIDENT"})
+  for (const char *name :
+       {"AXIOM_STANDIN_MODE", "AXIOM_STANDIN_ORDER", "AXIOM_STANDIN_CHECK",
+        "AXIOM_STANDIN_CAPABILITY", "AXIOM_STANDIN_MEMORY", "AXIOM_STANDIN_DEVICES",
+        "AXIOM_STANDIN_DRIVER", "AXIOM_STANDIN_RESIDENT"})
     if (const char *value = getenv(name); value && !options.set(name, value)) {
       fprintf(stderr, "stand-in driver: %s=%s is not understood\n", name, value);
       abort();

@@ -67,6 +67,7 @@ int Launch::run(Context &context) {
     return fault;
   }
   twin::LaunchOptions options = all.options.launch;
+  options.place = function->module->library->place();
   options.blocks = blocks;
   options.threads = threads;
   options.sharedBytes = sharedBytes;

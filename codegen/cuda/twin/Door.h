@@ -12,7 +12,7 @@ extern "C" {
 #endif
 
 #define AXM_TWIN_MAGIC 0x54584d41u /* "AMXT" */
-#define AXM_TWIN_VERSION 1u
+#define AXM_TWIN_VERSION 2u
 /* The library's only symbol, an AxmTwinLibrary. */
 #define AXM_TWIN_SYMBOL "axiomTwinLibrary"
 
@@ -36,6 +36,16 @@ typedef struct AxmTwinCalls {
   void (*countDot)(void);
 } AxmTwinCalls;
 
+/* Of the thread that runs now, kept by the twin in the library during a launch, so that the kernel
+ * need not ask. */
+typedef struct AxmTwinPlace {
+  uint32_t live;   /* 0: nothing here counts */
+  uint32_t direct; /* 1: the kernel reads and writes memory itself, unchecked */
+  uint32_t thread, threads, block, blocks;
+  uint8_t *shared; /* direct: the block's */
+  uintptr_t shift; /* direct: from an address of global memory to where its bytes are */
+} AxmTwinPlace;
+
 typedef struct AxmTwinKernel {
   const char *name;
   void (*run)(const void *parameters); /* what one thread does */
@@ -48,6 +58,7 @@ typedef struct AxmTwinLibrary {
   uint32_t callsBytes; /* sizeof(AxmTwinCalls) */
   uint32_t numKernels;
   const AxmTwinKernel *kernels;
+  AxmTwinPlace *place;
   void (*bind)(const AxmTwinCalls *calls); /* before any kernel runs */
 } AxmTwinLibrary;
 

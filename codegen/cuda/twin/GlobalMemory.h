@@ -31,16 +31,17 @@ public:
   /// Where the bytes of an address are. Those of the ranges need not be addresses of this process:
   /// a host that uses one as its own is found out.
   void *host(const void *at) const {
-    return reinterpret_cast<void *>(reinterpret_cast<uintptr_t>(at) + shift);
+    return reinterpret_cast<void *>(reinterpret_cast<uintptr_t>(at) + toHost);
   }
-  void setShift(uintptr_t toHost) { shift = toHost; }
+  uintptr_t shift() const { return toHost; }
+  void setShift(uintptr_t shift) { toHost = shift; }
 
   /// Empty and the range, or why an access of `bytes` bytes at `at` is not allowed.
   std::string find(uintptr_t at, size_t bytes, bool write, Range &range) const;
 
 private:
   std::map<uintptr_t, Range> ranges;
-  uintptr_t shift = 0;
+  uintptr_t toHost = 0;
 };
 
 } // namespace axiom::twin

@@ -53,7 +53,7 @@ static void threadBody(void *data) {
     pause(t, State::Done, t.site);
 }
 
-Block::Block(Grid &g) : grid(g), shared(g.options.sharedBytes) {
+Block::Block(Grid &g) : grid(g), shared(g.options.sharedBytes, g.options.check) {
   for (uint32_t n = 0; n < g.options.threads; ++n)
     threads.push_back(std::make_unique<Thread>());
 }
@@ -110,8 +110,35 @@ static void describeStandstill(Grid &grid) {
       }
 }
 
-LaunchResult launch(const LaunchOptions &options, const GlobalMemory &memory,
+static void enter(AxmTwinPlace &place, Thread &t) {
+  place.thread = t.index;
+  place.block = t.block->index;
+  place.shared = t.block->shared.data();
+}
+
+/// Tells the library, as long as the launch runs.
+class Placed {
+public:
+  Placed(const LaunchOptions &options, const GlobalMemory &memory) : place(options.place) {
+    if (place)
+      *place = {1, !options.check, 0, options.threads, 0, options.blocks, nullptr, memory.shift()};
+  }
+  ~Placed() {
+    if (place)
+      *place = {};
+  }
+  Placed(const Placed &) = delete;
+  Placed &operator=(const Placed &) = delete;
+
+private:
+  AxmTwinPlace *place;
+};
+
+LaunchResult launch(const LaunchOptions &asked, const GlobalMemory &memory,
                     const std::function<void()> &kernel) {
+  LaunchOptions options = asked;
+  options.check |= !options.place;
+  Placed placed(options, memory);
   Grid grid = {options, memory, kernel, {}, {}, {}, options.seed * 2 + 0x9e3779b97f4a7c15u};
   uint32_t started = 0;
   while (grid.running()) {
@@ -129,6 +156,8 @@ LaunchResult launch(const LaunchOptions &options, const GlobalMemory &memory,
         continue;
       t->state = State::Ready;
       running = t;
+      if (options.place)
+        enter(*options.place, *t);
       t->fiber.resume();
       progress |= t->state != State::Spinning;
     }

@@ -4,6 +4,7 @@
 #define AXIOM_CODEGEN_CUDA_TWIN_LAUNCH_H
 
 #include "codegen/cuda/twin/Counters.h"
+#include "codegen/cuda/twin/Door.h"
 #include "codegen/cuda/twin/GlobalMemory.h"
 
 #include <functional>
@@ -28,6 +29,12 @@ struct LaunchOptions {
   /// Asynchronous copies read their source when they are issued instead of when they are waited
   /// for; a correct kernel does not tell the difference.
   bool copyAtIssue = false;
+  /// Without: kernels of a library use memory themselves. Nothing is checked but how lanes and
+  /// threads meet, an access outside of memory may end the process; correct kernels give the same
+  /// results, in about a third of the time. Copies are done at issue.
+  bool check = true;
+  /// Of the library that the kernel is in; without, the kernel asks, and is checked.
+  AxmTwinPlace *place = nullptr;
   /// Also count sectors and bank conflicts, at about twice the time.
   bool count = false;
 };

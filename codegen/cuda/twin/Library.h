@@ -20,6 +20,8 @@ public:
 
   /// Null: there is no kernel of this name. Lives as long as the library.
   const AxmTwinKernel *find(const std::string &name) const;
+  /// For the LaunchOptions of its kernels. So only one launch at a time may be of this library.
+  AxmTwinPlace *place() const { return table.place; }
 
 private:
   Library(void *handle, const AxmTwinLibrary &table) : handle(handle), table(table) {}

@@ -7,7 +7,8 @@ namespace axiom::twin {
 /// What stands where nothing was written or a copy has not arrived: a NaN, and no small number.
 static constexpr uint8_t kPoison = 0xff;
 
-SharedMemory::SharedMemory(size_t count) : bytes(count, kPoison), words((count + 3) / 4) {}
+SharedMemory::SharedMemory(size_t count, bool check)
+    : bytes(count, kPoison), words(check ? (count + 3) / 4 : 0) {}
 
 void SharedMemory::reset() {
   std::memset(bytes.data(), kPoison, bytes.size());
@@ -23,6 +24,8 @@ inline SharedMemory::Word &SharedMemory::word(uint32_t at) {
 
 template <typename Step> inline uint32_t SharedMemory::each(uint32_t at, size_t count, Step step) {
   uint32_t end = at + static_cast<uint32_t>(count);
+  if (words.empty())
+    return end;
   for (uint32_t i = at; i < end;) {
     Word &w = word(i);
     if (count >= 4 && !w.split) {

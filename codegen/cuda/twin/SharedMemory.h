@@ -17,7 +17,9 @@ struct Access {
 
 class SharedMemory {
 public:
-  explicit SharedMemory(size_t bytes);
+  /// Without `check` all is allowed that is inside.
+  SharedMemory(size_t bytes, bool check);
+  uint8_t *data() { return bytes.data(); }
   /// As new, for another block.
   void reset();
 

@@ -12,7 +12,8 @@ namespace {
 
 bool isLong() { return getenv("AXIOM_TEST_LONG") != nullptr; }
 
-/// In each order; the quick form in a random one, launches of up to `quickTokens` tokens.
+/// In each order; the quick form in a random one, launches of up to `quickTokens` tokens. The first
+/// case unchecked, too.
 void check(std::vector<KernelCase> cases, uint32_t quickTokens = 45) {
   std::vector<plan::KernelSpec> specs;
   std::vector<size_t> first;
@@ -39,6 +40,10 @@ void check(std::vector<KernelCase> cases, uint32_t quickTokens = 45) {
           << static_cast<int>(order);
       EXPECT_GT(ran, 0u);
     }
+  twin::LaunchOptions unchecked;
+  unchecked.check = false;
+  size_t ran = 0;
+  EXPECT_EQ(kernels->check(cases[0], first[0], quickTokens, unchecked, ran), "") << "unchecked";
 }
 
 class CudaLinear : public testing::TestWithParam<AxmFormat> {};

@@ -7,6 +7,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
@@ -78,7 +79,16 @@ TEST_F(HostCompiler, GivesALibraryWhoseKernelsRun) {
   EXPECT_EQ(twin::launch(options, memory, [&] { number->run(&launch); }).fault, "");
   for (uint32_t i = 0; i < 64; ++i)
     EXPECT_EQ(out[i], i);
+  // The same where the kernel uses memory itself.
+  std::fill(std::begin(out), std::end(out), 0u);
+  options.place = (*library)->place();
+  options.check = false;
+  EXPECT_EQ(twin::launch(options, memory, [&] { number->run(&launch); }).fault, "");
+  for (uint32_t i = 0; i < 64; ++i)
+    EXPECT_EQ(out[i], i);
+  options.check = true;
   options.threads = 32;
+  options.place = (*library)->place();
   std::string fault = twin::launch(options, memory, [&] { beyond->run(&launch); }).fault;
   EXPECT_EQ(fault.find("line 6: thread 0 of block 0"), 0u) << fault;
 }

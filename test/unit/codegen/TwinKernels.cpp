@@ -52,6 +52,7 @@ std::string TwinKernels::run(const CudaStage &stage, const std::vector<uint8_t *
   // The grid of a graph that is for all up to the next power of two.
   options.blocks = static_cast<uint32_t>(stage.blocks(std::bit_ceil(*shared.tokens)));
   options.threads = stage.threads;
+  options.place = library->place();
   options.sharedBytes = stage.sharedBytes;
   AxmCudaLaunch launch = {};
   std::copy(args.begin(), args.end(), launch.args);

@@ -42,9 +42,9 @@ TEST(StandInEnvironment, SaysWhatTheDeviceIs) {
 
 TEST(StandInEnvironment, WhatIsNotUnderstoodEndsTheProgram) {
   for (const char *wrong :
-       {"AXIOM_STANDIN_MODE=late", "AXIOM_STANDIN_ORDER=x", "AXIOM_STANDIN_MEMORY=1T",
-        "AXIOM_STANDIN_MEMORY=0", "AXIOM_STANDIN_CAPABILITY=9", "AXIOM_STANDIN_DEVICES=many",
-        "AXIOM_STANDIN_FAULT=cuMemAlloc_v2"}) {
+       {"AXIOM_STANDIN_MODE=late", "AXIOM_STANDIN_CHECK=no", "AXIOM_STANDIN_ORDER=x",
+        "AXIOM_STANDIN_MEMORY=1T", "AXIOM_STANDIN_MEMORY=0", "AXIOM_STANDIN_CAPABILITY=9",
+        "AXIOM_STANDIN_DEVICES=many", "AXIOM_STANDIN_FAULT=cuMemAlloc_v2"}) {
     Ended ended = probe(wrong);
     EXPECT_NE(ended.output.find(std::string(wrong) + " is not understood"), std::string::npos)
         << ended.output;

@@ -63,6 +63,20 @@ TEST_P(StandIn, MuchSharedMemoryIsAskedForFirst) {
   EXPECT_EQ(read(a, 32)[31], 31u);
 }
 
+TEST_P(StandIn, KernelsRunUncheckedWhenAsked) {
+  DevicePointer a = allocate(256);
+  ASSERT_EQ(d.axiomStandInSet("AXIOM_STANDIN_CHECK", "0"), Success);
+  EXPECT_EQ(d.cuMemsetD8Async(a, 0, 256, stream), Success);
+  EXPECT_EQ(launch("addOne", stream, a, a), Success);
+  EXPECT_EQ(launch("addOne", stream, a, a), Success);
+  EXPECT_EQ(read(a, 1)[0], 2u);
+  EXPECT_EQ(launch("race", stream, a, a, 1, 4096), Success);
+  EXPECT_EQ(d.cuStreamSynchronize(stream), Success); // nobody looked
+  ASSERT_EQ(d.axiomStandInSet("AXIOM_STANDIN_CHECK", "1"), Success);
+  EXPECT_EQ(launch("race", stream, a, a, 1, 4096), Success);
+  EXPECT_EQ(d.cuStreamSynchronize(stream), LaunchFailed);
+}
+
 TEST_P(StandIn, ModulesAreChecked) {
   ModuleHandle other = nullptr;
   FunctionHandle none = nullptr;
