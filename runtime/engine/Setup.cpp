@@ -78,8 +78,13 @@ Result<MemoryPlan> planMemory(const LoadedModel &model, const EngineSettings &se
   plan.largestPositions = mostBlocks * AXM_KV_BLOCK;
   uint64_t positions = settings.kvPositions;
   if (positions == 0) {
-    positions = std::max<uint64_t>(config.maxContext, 512ull * settings.maxSequences);
-    positions = std::min(positions, kDefaultPositions);
+    // A GPU's memory is there for nothing else: as many as the sequences could ever use.
+    if (model.gpu)
+      positions = settings.maxSequences * alignUp(config.maxContext, AXM_KV_BLOCK);
+    else
+      positions = std::min(std::max<uint64_t>(config.maxContext, 512ull * settings.maxSequences),
+                           kDefaultPositions);
+    positions = std::min(positions, uint64_t(kMaxBlocks) * AXM_KV_BLOCK);
     if (plan.largestPositions > 0)
       positions = std::min(positions, plan.largestPositions);
   }

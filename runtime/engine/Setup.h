@@ -15,8 +15,10 @@ struct EngineSettings {
   uint32_t threads = 0; ///< 0: usable cores
   uint32_t maxBatchedTokens = 512;
   uint32_t maxSequences = 16;
-  uint32_t maxRows = 0;     ///< 0: maxSequences
-  uint64_t kvPositions = 0; ///< 0: a context, or 512 a sequence if that is more; less if it must be
+  uint32_t maxRows = 0; ///< 0: maxSequences
+  /// 0: on the CPU a context, or 512 a sequence if that is more; on a GPU a context for each
+  /// sequence; less where that does not fit.
+  uint64_t kvPositions = 0;
   uint64_t memoryLimit = 0; ///< bytes; 0: what the system has
   uint32_t maxRequests = 4096;
   bool oversubscribe = false;

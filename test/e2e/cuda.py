@@ -1,15 +1,21 @@
 #!/usr/bin/env python3
 """The CUDA runtime with the stand-in driver: tiny models of every family give the CPU's bits, as graphs and kernel by kernel, in mixes
-of requests and in tools; what is missing is said; faults end requests and nothing else. Long: 200 mixes, more schedules of work."""
+of requests and in tools; SmolLM2 does; what is missing is said; faults end requests and nothing else.
+
+    cuda.py [--long] [families mixes smollm tools refusals faults]     long: 200 mixes, 8 prompts, every place of a fault
+"""
 import ctypes
 import json
 import os
 import re
+import sys
 
 import axiom
 
 STANDIN = axiom.BUILD / "test/standin"
-LONG = os.environ.get("AXIOM_TEST_LONG") is not None
+LONG = "--long" in sys.argv or os.environ.get("AXIOM_TEST_LONG") is not None
+PROMPTS = ["Once upon a time", "The capital of France is", "def f(x):", "2 + 2 =", "Dear Sir,", "The quick brown fox", "Il était une fois",
+           "<html><body>"]
 # Every weight format and KV type once.
 MODELS = {"llama-odd": ["--quant", "f32"], "llama-h80": ["--quant", "q4", "--kv", "int8"], "llama-rope3": ["--quant", "q4f16"],
           "llama-shards": ["--quant", "f16"], "mistral-window": ["--quant", "q6"], "qwen2-bias": ["--quant", "q8", "--kv", "f32"],
@@ -53,13 +59,28 @@ def families(check, folder):
 
 
 def mixes(check, folder):
-    for model, short, options in (("llama-rope3", 3, []), ("qwen3-norm", 1, ["--quant", "q8"]), ("mistral-window", 1, ["--quant", "q4"])):
+    for model, mode, short, options in (("llama-rope3", "lazy", 3, []), ("qwen3-norm", "eager", 1, ["--quant", "q8"]),
+                                        ("mistral-window", "lazy", 1, ["--quant", "q4"])):
         path = compiled(model, folder, "--no-golden", *options)
-        count = 67 if LONG else short
-        for mode in ("eager", "lazy") if LONG else ("lazy",):
-            result = axiom.run(axiom.binary("BatchInvariance"), path, count, 1, "cuda", env=env(mode=mode), limit=7200)
-            check(result.status == 0, f"{model}, {mode}: {result.out}{result.err}")
-            print(result.out.strip())
+        result = axiom.run(axiom.binary("BatchInvariance"), path, 67 if LONG else short, 1, "cuda", env=env(mode=mode), limit=7200)
+        check(result.status == 0, f"{model}, {mode}: {result.out}{result.err}")
+        print(result.out.strip())
+
+
+def smollm(check, folder):
+    try:
+        model = axiom.gguf()
+    except axiom.Missing as reason:
+        print(f"SmolLM2 is left out: {reason}")
+        return
+    path, outs = folder / "smollm.axm", [folder / "cpu.npy", folder / "gpu.npy"]
+    axiom.compile_model(model, path, "--target", "cpu:native", "--target", "cuda:host", "--no-golden")
+    prompts = PROMPTS if LONG else PROMPTS[:1]
+    for prompt in prompts:
+        for out, device in zip(outs, ("cpu", "cuda")):
+            tool("axiom-eval", "logits", path, "--text", prompt, "--out", out, "--device", device, mode="lazy").ok()
+        check(outs[0].read_bytes() == outs[1].read_bytes(), f"SmolLM2's logits of {prompt!r} differ from the CPU's")
+    print(f"SmolLM2, {len(prompts)} prompts: the CPU's logits")
 
 
 def tools(check, folder):
@@ -86,6 +107,7 @@ def tools(check, folder):
     tool("axiom-eval", *words, "--device", "cuda").ok()
     needed = axiom.run("ldd", axiom.binary("axiom-run")).ok().out
     check("libcuda" not in needed, f"axiom-run needs {needed}")
+    print("axiom-run, axiom-bench and axiom-eval say on the GPU what they say on the CPU; axiom-run needs no libcuda")
 
 
 def refusals(check, folder):
@@ -130,6 +152,7 @@ def refusals(check, folder):
     check([s["kind"] for s in fat["segments"]].count("weights") == 1, "weights twice")
     grown = path.stat().st_size - cpu.stat().st_size
     check(image <= grown < image + 2 * 65536 + 4096, f"CUDA code of {image} bytes makes the file {grown} bytes larger")
+    print(f"each refusal is one clear line; CUDA code of {image} bytes makes the file {grown} bytes larger, with one weights segment")
 
 
 def faults(check, folder):
@@ -140,4 +163,6 @@ def faults(check, folder):
 
 
 if __name__ == "__main__":
-    axiom.main_of(families, mixes, tools, refusals, faults)
+    parts = [families, mixes, smollm, tools, refusals, faults]
+    wanted = [w for w in sys.argv[1:] if w != "--long"]
+    axiom.main_of(*[p for p in parts if not wanted or p.__name__ in wanted])

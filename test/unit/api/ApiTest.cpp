@@ -44,6 +44,23 @@ TEST(Api, MissingFileIsNotFound) {
   EXPECT_NE(model.error().message.find("/no/such/model.axm"), std::string::npos);
 }
 
+TEST(Api, DevicesAreCheckedFirst) {
+  LoadOptions load;
+  load.device = "gpu";
+  auto model = Model::open("/no/such/model.axm", load);
+  ASSERT_FALSE(model);
+  EXPECT_EQ(model.error().code, AXIOM_INVALID_ARGUMENT);
+  EXPECT_NE(model.error().message.find("cuda:N"), std::string::npos) << model.error().message;
+  load.device = "cuda:7"; // the file comes before the device
+  EXPECT_EQ(Model::open("/no/such/model.axm", load).error().code, AXIOM_NOT_FOUND);
+  // An older caller's options end before the device.
+  axiom_open_options older{};
+  older.struct_size = offsetof(axiom_open_options, device);
+  older.device = "gpu";
+  axiom_model *handle = nullptr;
+  EXPECT_EQ(axiom_open(AXIOM_ABI_VERSION, "/no/such/model.axm", &older, &handle), AXIOM_NOT_FOUND);
+}
+
 TEST(Api, StructsOfOtherSizes) {
   struct Newer {
     axiom_stats stats;

@@ -56,7 +56,13 @@ TEST(GpuMemoryPlan, CountsInTheDevicesMemory) {
   plan = planMemory(s.model, s.settings).value();
   ASSERT_TRUE(plan.fits());
   EXPECT_LE(plan.total(), plan.limit);
-  EXPECT_EQ(plan.kvPositions, 2048u); // 512 a sequence
+  EXPECT_EQ(plan.kvPositions, 4u * 256); // a context for each sequence
+  s.settings.maxSequences = 100000;
+  s.settings.maxRows = 4;
+  plan = planMemory(s.model, s.settings).value();
+  ASSERT_TRUE(plan.fits());
+  EXPECT_EQ(plan.kvPositions, plan.largestPositions);
+  s.settings.maxSequences = 4;
   s.settings.kvPositions = plan.largestPositions;
   plan = planMemory(s.model, s.settings).value();
   EXPECT_LE(plan.total(), plan.limit);
