@@ -38,6 +38,14 @@ std::string splitOverride(const std::string &text, CompilerOptions &options) {
   return "";
 }
 
+/// What --target takes, for --help and the completion of shells.
+std::string targetNames() {
+  std::string names = "cpu,cuda,cpu:native";
+  for (const std::string &target : knownTargets())
+    names += "," + target;
+  return names;
+}
+
 void describe(CLI::App &app, CompilerOptions &options, bool &printTargets) {
   app.option_defaults()->always_capture_default(false);
   app.set_version_flag("--version", versionText, "Print the versions and exit");
@@ -84,11 +92,11 @@ void describe(CLI::App &app, CompilerOptions &options, bool &printTargets) {
          "Type of the KV cache; default: f32 with f32 weights, else f16")
       ->type_name("TYPE")
       ->check(CLI::IsMember({"f32", "f16", "int8"}));
-  app.add_option(
-         "--target", options.targets,
-         "Machines to compile for, with commas or repeated: cpu, cuda, cpu:native or one of "
-         "--print-targets (cuda:sm_90a,sm_80); default: cpu")
-      ->type_name("TARGET")
+  app.add_option("--target", options.targets,
+                 "Machines to compile for, repeatable, also as a list (cuda:sm_90a,sm_80); cpu, "
+                 "cuda: all of "
+                 "a kind; cpu:native: this machine; default: cpu")
+      ->type_name("TARGET:{" + targetNames() + "}")
       ->expected(1)
       ->take_all();
   app.add_flag("--print-targets", printTargets, "List the targets of this build and exit");

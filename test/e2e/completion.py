@@ -7,6 +7,7 @@ import tempfile
 import axiom
 
 TOOLS = ["axiomc", "axiom-run", "axiom-inspect", "axiom-eval", "axiom-bench", "axiom-check"]
+CUDA = ["cuda:sm_80", "cuda:sm_86", "cuda:sm_89", "cuda:sm_90a", "cuda:sm_100a", "cuda:sm_120", "cuda:compute_80"]
 # Words before the cursor as bash splits them, the last one unfinished; what is offered, in full.
 CASES = [
     (["axiom-run", ""], {"generate", "chat", "tokenize"}),
@@ -24,6 +25,11 @@ CASES = [
     (["axiomc", "--quant", "q"], {"q8", "q6", "q4", "q4f16"}),
     (["axiomc", "--kv", ""], {"f32", "f16", "int8"}),
     (["axiomc", ""], {"model one.axm", "text.txt"}),
+    (["axiomc", "--emit", "cu"], {"cu", "cubin"}),
+    (["axiomc", "--target", "cu"], {"cuda", *CUDA}),
+    (["axiomc", "--target", "cuda", ":"], {name.removeprefix("cuda:") for name in CUDA}),
+    (["axiomc", "--target", "=", "cuda", ":", "sm_9"], {"sm_90a"}),
+    (["axiomc", "--target", "cpu", ":", "n"], {"native"}),
     (["axiom-inspect", "--pro"], {"--provenance"}),
     (["axiom-eval", "compare", "--output", ""], {"md", "json", "csv"}),
     (["axiom-bench", "-o", ""], {"md", "json"}),

@@ -98,17 +98,22 @@ std::vector<std::string> names(const std::vector<Command> &commands) {
 }
 
 // The flag before the cursor decides (cases "COMMAND FLAG"), else the command does. bash hands
-// --flag=value over as three words.
+// --flag=value over as three words, and so a value with a colon, of which it replaces the last.
 constexpr const char *kBash =
     R"(# bash completion of @PROGRAM@: source <(@PROGRAM@ --completion bash)
 @FUNCTION@() {
-  local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
+  local at=$COMP_CWORD cur=${COMP_WORDS[COMP_CWORD]} prev
   local command='' words='' flags='' files='' i
   COMPREPLY=()
+  while ((at > 1)) && [[ ${COMP_WORDS[at]} == : || ${COMP_WORDS[at - 1]} == : ]]; do
+    ((--at))
+    cur=${COMP_WORDS[at]}$cur
+  done
+  prev=${COMP_WORDS[at - 1]}
   if [[ $cur == = ]]; then
     cur=''
   elif [[ $prev == = ]]; then
-    prev=${COMP_WORDS[COMP_CWORD - 2]}
+    prev=${COMP_WORDS[at - 2]}
   fi
   for ((i = 1; i < COMP_CWORD; ++i)); do
     case ${COMP_WORDS[i]} in
@@ -124,6 +129,7 @@ constexpr const char *kBash =
       ;;
   esac
   mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur"; [[ -z $files ]] || compgen -f -- "$cur")
+  COMPREPLY=("${COMPREPLY[@]#"${cur%"${cur##*:}"}"}")
   [[ -z $files ]] || compopt -o filenames 2>/dev/null
   return 0
 }
@@ -202,7 +208,7 @@ std::string zshText(const std::string &text) {
 std::string zshFlag(const Flag &flag) {
   std::string action = ":" + zshText(flag.type) + ":";
   if (!flag.choices.empty())
-    action += "(" + join(flag.choices, " ") + ")";
+    action += "(" + zshText(join(flag.choices, " ")) + ")";
   else if (flag.file)
     action += "_files";
   std::string out;
