@@ -14,8 +14,9 @@ TEST_P(StandIn, NothingOrdersStreamsButEvents) {
     EXPECT_EQ(d.cuStreamSynchronize(stream), Success);
     EXPECT_EQ(launch("addOne", stream, a, a), Success);
     EXPECT_EQ(d.cuEventRecord(event, stream), Success);
-    if (wait)
+    if (wait) {
       EXPECT_EQ(d.cuStreamWaitEvent(other, event, 0), Success);
+    }
     uint32_t seen = 99;
     EXPECT_EQ(d.cuMemcpyDtoHAsync_v2(&seen, a, 4, other), Success);
     // Lazy: what nothing waits for has not run.
@@ -48,8 +49,9 @@ TEST_P(StandIn, EventsTellWhatIsDone) {
   EXPECT_EQ(d.cuEventRecord(end, stream), Success);
   EXPECT_EQ(d.cuEventRecord(plain, stream), Success);
   int questions = 1;
-  if (isLazy())
+  if (isLazy()) {
     EXPECT_EQ(d.cuEventElapsedTime(&milliseconds, begin, end), NotReady);
+  }
   while (d.cuEventQuery(end) == NotReady)
     ++questions;
   EXPECT_EQ(questions, isLazy() ? 5 : 1); // four pieces of work, one with each question
@@ -167,8 +169,9 @@ TEST_P(StandInGraph, StreamsJoinByEventsAndHaveToComeBack) {
     EXPECT_EQ(launch("addOne", other, b, a), Success);
     EXPECT_EQ(d.cuEventRecord(join, other), Success);
     EXPECT_EQ(d.cuEventQuery(join), CapturedEvent);
-    if (back)
+    if (back) {
       EXPECT_EQ(d.cuStreamWaitEvent(stream, join, 0), Success);
+    }
     EXPECT_EQ(launch("addOne", stream, a, back ? b : a), Success);
     EXPECT_EQ(end(), back ? Success : CaptureUnjoined);
   }
@@ -186,11 +189,13 @@ TEST_P(StandInGraph, WhatACaptureForbids) {
     ASSERT_EQ(begin(), Success) << what;
     EXPECT_EQ(call(), error) << what;
     EXPECT_EQ(status(), spoils ? CaptureInvalid : CaptureActive) << what;
-    if (spoils)
+    if (spoils) {
       EXPECT_EQ(d.cuMemsetD8Async(a, 0, 4, stream), CaptureInvalidated) << what;
+    }
     EXPECT_EQ(end(), spoils ? CaptureInvalidated : Success) << what;
-    if (graph)
+    if (graph) {
       EXPECT_EQ(d.cuGraphDestroy(graph), Success);
+    }
     graph = nullptr;
   };
   expect("alloc", CaptureUnsupported, [&] { return d.cuMemAlloc_v2(&none, 4); });
