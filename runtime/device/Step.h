@@ -33,9 +33,17 @@ struct StepInput {
 /// Hidden state after `layer`, T rows of config.hiddenStride() elements.
 using LayerHook = std::function<void(uint32_t layer, const float *hidden, uint32_t numTokens)>;
 
+/// Rows of results, as StepInput has them.
+struct StepResults {
+  const float *logits = nullptr;
+  const AxmTile *tiles = nullptr;
+};
+
 struct StepBounds {
   uint32_t maxTokens = 0, numBlocks = 0;
   size_t numPhases = 0; ///< with all repetitions written out
+  /// The device has memory of its own for results: logits and tiles may both be null.
+  bool ownResults = false;
 };
 
 /// InvalidArgument names what is wrong.

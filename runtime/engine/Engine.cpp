@@ -47,12 +47,15 @@ Result<std::unique_ptr<Engine>> Engine::create(ModelInfo model, EngineOptions op
     return {Code::Internal, "the model's sizes do not hold together"};
   try {
     std::unique_ptr<Engine> engine(new Engine(std::move(model), options, std::move(runner)));
-    uint64_t rows = limits.maxRows;
-    AXIOM_ASSIGN_OR_RETURN(
-        engine->logits_,
-        Pages::allocate(rows * engine->model_.logitsStride * sizeof(float), "logits"));
-    AXIOM_ASSIGN_OR_RETURN(
-        engine->tiles_, Pages::allocate(rows * engine->model_.numTiles * sizeof(AxmTile), "tiles"));
+    if (!engine->runner_->keepsResults()) {
+      uint64_t rows = limits.maxRows;
+      AXIOM_ASSIGN_OR_RETURN(
+          engine->logits_,
+          Pages::allocate(rows * engine->model_.logitsStride * sizeof(float), "logits"));
+      AXIOM_ASSIGN_OR_RETURN(
+          engine->tiles_,
+          Pages::allocate(rows * engine->model_.numTiles * sizeof(AxmTile), "tiles"));
+    }
     engine->tokens_.reserve(limits.maxBatchedTokens);
     engine->positions_.reserve(limits.maxBatchedTokens);
     engine->tableOffsets_.reserve(limits.maxBatchedTokens);

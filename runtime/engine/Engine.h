@@ -103,7 +103,8 @@ private:
   Sampler sampler_;
   std::map<SequenceId, std::unique_ptr<Sample>> samples_;
   SequenceId nextSequence_ = 1;
-  Pages logits_, tiles_;
+  Pages logits_, tiles_; ///< unless the runner keeps them
+  StepResults results_;  ///< of the step
   std::vector<int32_t> tokens_, positions_;
   std::vector<uint32_t> tableOffsets_, blockTables_, rows_;
   Stats local_;

@@ -115,6 +115,7 @@ Status Engine::runPlan(const StepPlan &plan) {
     scheduler_.rollback(plan);
     return status;
   }
+  results_ = runner_->keepsResults() ? runner_->results() : StepResults{input.logits, input.tiles};
   scheduler_.commit(plan);
   ++local_.steps;
   if (plan.slices.size() > 1)
@@ -150,8 +151,7 @@ void Engine::countSlice(const Slice &slice, Sample &sample) {
 void Engine::takeRows(const Slice &slice, uint32_t firstRow) {
   Sample &sample = *samples_.at(slice.id);
   std::shared_ptr<Request> request = sample.request;
-  auto *logits = reinterpret_cast<const float *>(logits_.data());
-  auto *tiles = reinterpret_cast<const AxmTile *>(tiles_.data());
+  auto [logits, tiles] = results_;
   for (uint32_t p = slice.firstRow; p < slice.end(); ++p) {
     uint64_t row = firstRow + (p - slice.firstRow);
     std::span<const float> rowLogits(logits + row * model_.logitsStride, model_.vocab);

@@ -44,6 +44,8 @@ public:
   explicit CudaRunner(std::unique_ptr<cuda::CudaExecutor> executor)
       : executor_(std::move(executor)) {}
   Status step(const StepInput &input) override { return executor_->step(input); }
+  bool keepsResults() const override { return true; }
+  StepResults results() const override { return executor_->results(); }
   void clearBlock(uint32_t block) override { executor_->clearBlock(block); }
   void setLayerHook(LayerHook hook) override { executor_->setLayerHook(std::move(hook)); }
   cuda::CudaExecutor &executor() { return *executor_; }

@@ -15,6 +15,9 @@ class StepRunner {
 public:
   virtual ~StepRunner() = default;
   virtual Status step(const StepInput &input) = 0;
+  /// True: steps are given no memory for logits and tiles; results() has them until the next step.
+  virtual bool keepsResults() const { return false; }
+  virtual StepResults results() const { return {}; }
   virtual void clearBlock(uint32_t block) = 0;
   /// Called after each layer of a step; empty: none. A fake has no layers.
   virtual void setLayerHook(LayerHook) {}

@@ -121,7 +121,7 @@ Status CudaExecutor::Impl::run(const StepInput &input, Status &hookStatus) {
 Status CudaExecutor::step(const StepInput &input) {
   AXIOM_RETURN_IF_ERROR(
       checkStep(input, impl_->model->artifact().config(),
-                {impl_->options.maxTokens, impl_->options.numBlocks, impl_->numPhases}));
+                {impl_->options.maxTokens, impl_->options.numBlocks, impl_->numPhases, true}));
   if (input.rows.size() > impl_->options.maxRows ||
       input.blockTables.size() > impl_->options.numBlocks)
     return Status(Code::InvalidArgument,
@@ -134,6 +134,10 @@ Status CudaExecutor::step(const StepInput &input) {
     return hookStatus;
   impl_->letGo();
   return Status(status.code(), status.message() + "; the device is set up anew with the next step");
+}
+
+StepResults CudaExecutor::results() const {
+  return impl_->state ? impl_->state->results() : StepResults();
 }
 
 void CudaExecutor::clearBlock(uint32_t block) {

@@ -47,9 +47,14 @@ public:
   ~CudaExecutor();
   CudaExecutor(const CudaExecutor &) = delete;
 
-  /// Runs one step. InvalidArgument names a wrong input (nothing was run). After any other error
+  /// Runs one step. Where the input has no memory for logits and tiles, they stay in results().
+  /// InvalidArgument names a wrong input (nothing was run). After any other error
   /// the KV memory's content is lost; everything is set up again in the next step.
   Status step(const StepInput &input);
+
+  /// Rows of the last step whose input had no memory for them, until the next one; in pinned
+  /// memory.
+  StepResults results() const;
 
   /// Zeroes a block; see Executor::clearBlock().
   void clearBlock(uint32_t block);

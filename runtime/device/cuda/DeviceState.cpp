@@ -45,8 +45,8 @@ Status DeviceState::allocate(const CudaMemory &memory) {
   AXIOM_ASSIGN_OR_RETURN(tiles_, allocateDevice(c, memory.tiles, "tiles of logits"));
   AXIOM_ASSIGN_OR_RETURN(kv_, allocateDevice(c, memory.kv, "the KV cache"));
   AXIOM_ASSIGN_OR_RETURN(staging_, allocatePinned(c, memory.inputs, "a step's inputs"));
-  AXIOM_ASSIGN_OR_RETURN(results_,
-                         allocatePinned(c, memory.logits + memory.tiles, "a step's results"));
+  AXIOM_ASSIGN_OR_RETURN(logitRows_, allocatePinned(c, memory.logits, "rows of logits"));
+  AXIOM_ASSIGN_OR_RETURN(tileRows_, allocatePinned(c, memory.tiles, "tiles of logits"));
   AXIOM_ASSIGN_OR_RETURN(stream_, createStream(c));
   AXIOM_ASSIGN_OR_RETURN(copied_, createEvent(c));
   std::memset(staging_.get(), 0, memory.inputs);
@@ -195,13 +195,19 @@ Status DeviceState::copyResults(const StepInput &in) {
   const ArtifactConfig &config = program_.config;
   uint64_t logits = in.rows.size() * uint64_t(config.logitsStride()) * sizeof(float);
   uint64_t tiles = in.rows.size() * uint64_t(config.numTiles()) * sizeof(AxmTile);
-  auto *results = static_cast<uint8_t *>(results_.get());
-  AXIOM_CUDA(context(), cuMemcpyDtoHAsync, results, logits_.get(), logits, stream_.get());
-  AXIOM_CUDA(context(), cuMemcpyDtoHAsync, results + logits, tiles_.get(), tiles, stream_.get());
+  AXIOM_CUDA(context(), cuMemcpyDtoHAsync, logitRows_.get(), logits_.get(), logits, stream_.get());
+  AXIOM_CUDA(context(), cuMemcpyDtoHAsync, tileRows_.get(), tiles_.get(), tiles, stream_.get());
   AXIOM_RETURN_IF_ERROR(synchronize());
-  std::memcpy(in.logits, results, logits);
-  std::memcpy(in.tiles, results + logits, tiles);
+  if (in.logits) {
+    std::memcpy(in.logits, logitRows_.get(), logits);
+    std::memcpy(in.tiles, tileRows_.get(), tiles);
+  }
   return Status::okStatus();
+}
+
+StepResults DeviceState::results() const {
+  return {static_cast<const float *>(logitRows_.get()),
+          static_cast<const AxmTile *>(tileRows_.get())};
 }
 
 Status DeviceState::step(const StepInput &in, const LayerHook &hook, Status &hookStatus) {

@@ -27,6 +27,8 @@ public:
   size_t numPhases() const { return table_.phases.size(); }
   size_t numGraphs() const { return graphs_.size(); }
 
+  StepResults results() const;
+
   // The context is the calling thread's.
   Status clearBlock(uint32_t block);
   /// Runs a checked step. The hook's own failure is `hookStatus`.
@@ -57,7 +59,7 @@ private:
   LoadedProgram program_; ///< with the weights' device address
   // What the kernels work on goes after the stream that runs them, which is idle by then.
   DeviceMemory workspace_, scratch_, counters_, inputs_, logits_, tiles_, kv_;
-  PinnedMemory staging_, results_;
+  PinnedMemory staging_, logitRows_, tileRows_;
   std::vector<uint8_t *> slots_; ///< device addresses
   std::vector<uint8_t> hidden_;  ///< for the layer hook
   LaunchTable table_;

@@ -69,6 +69,26 @@ TEST_F(CudaExecutorTest, StepsGiveTheirResults) {
   }
 }
 
+TEST_F(CudaExecutorTest, ResultsMayStayWhereTheyCame) {
+  open(true);
+  StepData data(f.artifact->program(), 9, 3);
+  ASSERT_TRUE(executor->step(data.input).ok());
+  StepInput without = data.input;
+  without.logits = nullptr;
+  EXPECT_EQ(executor->step(without).code(), Code::InvalidArgument); // both or none
+  without.tiles = nullptr;
+  ASSERT_TRUE(executor->step(without).ok());
+  StepResults results = executor->results();
+  size_t logits = 3 * f.artifact->config().logitsStride();
+  EXPECT_TRUE(std::equal(results.logits, results.logits + logits, data.input.logits));
+  for (size_t r = 0; r < 3; ++r)
+    EXPECT_EQ(results.tiles[r].max, data.input.tiles[r].max);
+  f.fake.failAt("cuGraphLaunch", 1, kLaunchFailed, false);
+  EXPECT_FALSE(executor->step(without).ok());
+  EXPECT_EQ(executor->results().logits, nullptr);
+  close();
+}
+
 TEST_F(CudaExecutorTest, GridsAreForTheBucket) {
   open(true);
   struct Expected {
