@@ -18,6 +18,7 @@ CASES = [
     (["axiom-run", "generate", "--load", ""], {"map", "copy", "huge"}),
     (["axiom-run", "chat", "m.axm", "--load", "="], {"map", "copy", "huge"}),
     (["axiom-run", "chat", "m.axm", "--load", "=", "c"], {"copy"}),
+    (["axiom-run", "generate", "--device", ""], {"cpu", "cuda"}),
     (["axiom-run", "tokenize", "--lo"], set()),
     (["axiom-run", "generate", "--threads", ""], set()),
     (["axiom-run", "generate", "mod"], {"model one.axm"}),

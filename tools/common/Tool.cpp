@@ -142,7 +142,7 @@ void ModelFlags::add(CLI::App &app) {
 void addDevice(CLI::App &app, std::string &device) {
   app.add_option("--device", device,
                  "cpu, or an NVIDIA GPU: cuda (the first) or cuda:N (default cpu)")
-      ->type_name("DEVICE");
+      ->type_name("DEVICE:{cpu,cuda}"); // two of the values, for completion
 }
 
 void tellDevice(const char *tool, const Model &model, bool always) {
