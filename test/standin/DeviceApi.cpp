@@ -225,6 +225,7 @@ int cuCtxDestroy_v2(ContextHandle context) {
     return ContextIsDestroyed;
   tellLeaks(*own, "destroyed");
   own->clear(); // it stays known, for threads that it is current for
+  own->memory.end();
   if (!currentContexts().empty() && currentContexts().back() == own)
     currentContexts().pop_back();
   return Success;

@@ -15,20 +15,36 @@ static constexpr size_t kUnit = 512;
 
 static size_t roundUp(size_t bytes, size_t unit) { return (bytes + unit - 1) / unit * unit; }
 
-DeviceMemory::~DeviceMemory() {
+void DeviceMemory::end() {
   releaseAll();
   if (arena)
     munmap(arena, kArena);
   if (bytes)
     munmap(bytes, kArena);
-  if (pattern >= 0)
-    close(pattern);
+  arena = bytes = nullptr;
+  next = 0;
 }
 
 static char *reserve(size_t bytes) {
   void *memory =
       mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   return memory == MAP_FAILED ? nullptr : static_cast<char *>(memory);
+}
+
+/// A file of 0xff bytes, for all contexts; below 0: there is none.
+static int patternFile() {
+  static const int pattern = [] {
+    int file = memfd_create("axiom-stand-in", MFD_CLOEXEC);
+    if (file < 0 || ftruncate(file, kPattern) != 0)
+      return -1;
+    void *bytes = mmap(nullptr, kPattern, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    if (bytes == MAP_FAILED)
+      return -1;
+    std::memset(bytes, 0xff, kPattern);
+    munmap(bytes, kPattern);
+    return file;
+  }();
+  return pattern;
 }
 
 bool DeviceMemory::prepare() {
@@ -39,14 +55,6 @@ bool DeviceMemory::prepare() {
   if (!arena)
     return false;
   known.setShift(reinterpret_cast<uintptr_t>(bytes) - reinterpret_cast<uintptr_t>(arena));
-  pattern = memfd_create("axiom-stand-in", MFD_CLOEXEC);
-  if (pattern < 0 || ftruncate(pattern, kPattern) != 0)
-    return false;
-  void *file = mmap(nullptr, kPattern, PROT_READ | PROT_WRITE, MAP_SHARED, pattern, 0);
-  if (file == MAP_FAILED)
-    return false;
-  std::memset(file, 0xff, kPattern);
-  munmap(file, kPattern);
   return true;
 }
 
@@ -70,7 +78,7 @@ uintptr_t DeviceMemory::place(size_t extent) {
 bool DeviceMemory::fill(uintptr_t at, size_t extent) {
   for (size_t done = 0; done < extent; done += kPattern)
     if (mmap(host(at + done), std::min(kPattern, extent - done), PROT_READ | PROT_WRITE,
-             MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, pattern, 0) == MAP_FAILED)
+             MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, patternFile(), 0) == MAP_FAILED)
       return false;
   return true;
 }

@@ -21,7 +21,7 @@ struct Budget {
 class DeviceMemory {
 public:
   explicit DeviceMemory(Budget &budget) : budget(budget) {}
-  ~DeviceMemory();
+  ~DeviceMemory() { end(); }
   DeviceMemory(const DeviceMemory &) = delete;
   DeviceMemory &operator=(const DeviceMemory &) = delete;
 
@@ -30,6 +30,8 @@ public:
   /// False: no range begins there.
   bool release(uintptr_t address);
   void releaseAll();
+  /// Releases all, and gives back the addresses too: there are enough for some hundred contexts.
+  void end();
 
   /// Whether all these bytes lie in one range.
   bool holds(uintptr_t address, size_t bytes) const;
@@ -51,7 +53,6 @@ private:
   char *arena = nullptr; ///< the addresses
   char *bytes = nullptr; ///< what they stand for
   size_t next = 0;       ///< where in the arena the next range is looked for
-  int pattern = -1;      ///< a file of 0xff bytes
   std::map<uintptr_t, size_t> sizes;
   twin::GlobalMemory known;
 

@@ -36,6 +36,19 @@ TEST_P(StandIn, TellsWhatItIs) {
   EXPECT_EQ(d.cuGetErrorString(12345, &text), InvalidValue);
 }
 
+// Each has its own addresses, which come back with its end.
+TEST_P(StandIn, ManyContextsOneAfterTheOther) {
+  for (int n = 0; n < 600; ++n) {
+    ContextHandle own = nullptr, popped = nullptr;
+    DevicePointer memory = 0;
+    ASSERT_EQ(d.cuCtxCreate_v2(&own, 0, 0), Success) << n;
+    ASSERT_EQ(d.cuMemAlloc_v2(&memory, 1 << 20), Success) << n;
+    ASSERT_EQ(d.cuMemFree_v2(memory), Success);
+    ASSERT_EQ(d.cuCtxPopCurrent_v2(&popped), Success);
+    ASSERT_EQ(d.cuCtxDestroy_v2(own), Success);
+  }
+}
+
 TEST_P(StandIn, ContextsAreCurrentForAThread) {
   ContextHandle current = nullptr;
   EXPECT_EQ(d.cuCtxGetCurrent(&current), Success);
