@@ -35,7 +35,7 @@ def of_arch(paths, folder, arch):
     expect("spilled: local memory seen", resources["spilled"]["LOCAL"] + resources["spilled"]["STACK"] > 0, True)
     expect("spilled: LDL and STL", "LDL" in spilled and "STL" in spilled, True)
     for name, (counts, trips) in LOOPS.items():
-        loops = [p for p in sass.parts(code[name], {"IMMA"}) if p.loop]
+        loops = [p for p in sass.parts(code[name], ("IMMA",)) if p.loop]
         expect(f"{name}: loops that multiply", len(loops), 1)
         if len(loops) != 1:
             continue

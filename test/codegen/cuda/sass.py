@@ -108,26 +108,36 @@ def kernels(tool, cubin):
     return result
 
 
-def parts(code, multiplies):
-    """The parts of a kernel in which an instruction named in `multiplies` stands."""
+def loops(code, wanted):
+    """(begin, end) of the loops that `wanted` accepts and that have none of those in them. Of two that overlap, which are one loop with
+    a way round that leaves and comes back, the shorter."""
     labels = {item: at for at, item in enumerate(code) if isinstance(item, str)}
-    loops = []
+    found = set()
     for at, item in enumerate(code):
         if not isinstance(item, str) and item.name == "BRA" and (m := re.search(r"\(?(\.L_[\w.]+)", item.operands)):
             begin = labels.get(m.group(1), at + 1)
-            if begin < at:
-                loops.append((begin, at))
-    inner = [(b, e) for b, e in set(loops) if not any((x, y) != (b, e) and b <= x and y <= e for x, y in loops)]
+            if begin < at and wanted(code[begin:at + 1]):
+                found.add((begin, at))
+    inner = []
+    for begin, end in sorted(found, key=lambda loop: loop[1] - loop[0]):
+        if all(end < b or e < begin for b, e in inner):
+            inner.append((begin, end))
+    return sorted(inner)
+
+
+def parts(code, multiplies):
+    """The parts of a kernel in which an instruction stands that begins with one of `multiplies`."""
+    def has(instructions):
+        return any(not isinstance(i, str) and i.op.startswith(multiplies) for i in instructions)
+
     found, covered = [], set()
-    for begin, end in sorted(inner):
-        body = [i for i in code[begin:end + 1] if not isinstance(i, str)]
+    for begin, end in loops(code, has):
         covered.update(range(begin, end + 1))
-        if any(i.name in multiplies for i in body):
-            found.append(Part(body, True, code[begin]))
+        found.append(Part([i for i in code[begin:end + 1] if not isinstance(i, str)], True, code[begin]))
     straight = []
     for at, item in enumerate(code + [".end"]):
         if isinstance(item, str) or at in covered or (straight and straight[-1].name in ("BRA", "EXIT", "RET", "BRX")):
-            if any(i.name in multiplies for i in straight):
+            if has(straight):
                 found.append(Part(straight, False))
             straight = []
         if not isinstance(item, str) and at not in covered:
