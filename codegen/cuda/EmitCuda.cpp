@@ -1,7 +1,5 @@
 #include "codegen/cuda/EmitCuda.h"
 
-#include "codegen/cuda/LinearForm.h"
-
 #include <cctype>
 #include <cstddef>
 #include <cstdio>
@@ -254,6 +252,7 @@ std::string emitForm(const std::string &name, const LinearForm &form) {
   c.number("areas", form.areas);
   c.number("results", form.results);
   c.number("sharedBytes", form.sharedBytes);
+  c.flag("quads", form.quads);
   c.flag("wholeTiles", form.many);
   return c.text + "};\n";
 }
@@ -265,7 +264,7 @@ void emitEntry(const CudaStage &stage, const std::string &call, std::string &tex
 
 } // namespace
 
-CudaSource emitCuda(const std::vector<KernelSpec> &specs) {
+CudaSource emitCuda(const std::vector<KernelSpec> &specs, const FullGrid &full) {
   CudaSource source;
   source.text = "#include \"codegen/cuda/kernels/Kernels.h\"\n\nnamespace axiom::device {\n";
   for (const KernelSpec &spec : specs) {
@@ -286,7 +285,7 @@ CudaSource emitCuda(const std::vector<KernelSpec> &specs) {
         kernel.scratchPerToken += AXM_QROW_BYTES(inner);
     }
     if (linear)
-      for (const LinearForm &form : linearForms(spec)) {
+      for (const LinearForm &form : linearForms(spec, full)) {
         CudaStage stage = linearStage(spec, form);
         std::string name = stage.symbol + "Form";
         source.text += emitForm(name, form);

@@ -4,6 +4,7 @@
 #ifndef AXIOM_CODEGEN_CUDA_EMITCUDA_H
 #define AXIOM_CODEGEN_CUDA_EMITCUDA_H
 
+#include "codegen/cuda/LinearForm.h"
 #include "dialects/plan/KernelSpec.h"
 #include "runtime/abi/cuda_abi.h"
 
@@ -45,8 +46,8 @@ struct CudaSource {
   std::vector<CudaKernel> kernels; ///< of each spec
 };
 
-/// The names of the specs must differ.
-CudaSource emitCuda(const std::vector<plan::KernelSpec> &specs);
+/// The names of the specs must differ. `full`: what small kernels should fill.
+CudaSource emitCuda(const std::vector<plan::KernelSpec> &specs, const FullGrid &full = {});
 
 } // namespace axiom::codegen
 

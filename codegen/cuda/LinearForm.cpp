@@ -12,8 +12,6 @@ using plan::KernelSpec;
 
 namespace {
 
-/// Blocks that a grid should have, so that every multiprocessor of the largest GPUs has one.
-constexpr uint32_t kFullGrid = 144;
 /// Warps of a block, where the shape leaves a choice.
 constexpr uint32_t kWarps = 8;
 
@@ -43,6 +41,8 @@ uint32_t areaBytes(const KernelSpec &spec, const LinearForm &form) {
               device::floatSlot(group, form.many ? device::kFloatTokens : form.tokens);
     else if (form.many)
       bytes = form.stages * device::panelWeights(group, run);
+    else if (form.quads)
+      bytes = form.stages * device::quadsSlot(group, run, form.tokens);
     else if (form.tokens <= 4)
       bytes = form.stages * device::dotsSlot(group, run, form.tokens) +
               device::dotsTerms(hasMin, form.tokens);
@@ -67,9 +67,9 @@ bool placeMemory(const KernelSpec &spec, LinearForm &form) {
   return form.sharedBytes <= AXM_CUDA_SHARED;
 }
 
-/// With as many stages, up to 4, as fit; whether any do.
-bool fit(const KernelSpec &spec, LinearForm &form) {
-  for (uint32_t stages = 4; stages >= 2; --stages) {
+/// With as many stages, up to `most`, as fit; whether any do.
+bool fit(const KernelSpec &spec, LinearForm &form, uint32_t most = 4) {
+  for (uint32_t stages = most; stages >= 2; --stages) {
     form.stages = form.floatStages = stages;
     if (placeMemory(spec, form))
       return true;
@@ -78,15 +78,18 @@ bool fit(const KernelSpec &spec, LinearForm &form) {
 }
 
 /// A warp has a unit: some stripes and a segment of K.
-LinearForm fewForm(const KernelSpec &spec, uint32_t tokens, uint32_t most) {
+LinearForm fewForm(const KernelSpec &spec, uint32_t tokens, uint32_t most, const FullGrid &full) {
   LinearForm form;
   form.mostTokens = most;
   form.tokens = tokens;
   form.ranges = spec.epilogue == Epilogue::SwiGlu ? 2 : 1;
   auto segments = static_cast<uint32_t>(spec.cuts.size() + 1);
-  uint32_t unit = all(spec, false) ? device::kFloatStripes : tokens <= 4 ? 1 : 2;
-  uint32_t stripes = plan::packedRows(spec.ranges[0]) / AXM_STRIPE;
-  for (uint32_t warps = kWarps; warps >= 1; warps /= 2) {
+  uint32_t stripes = plan::packedRows(spec.ranges[0]) / AXM_STRIPE, allStripes = 0;
+  for (const plan::LinearRange &range : spec.ranges)
+    allStripes += plan::packedRows(range) / AXM_STRIPE;
+  form.quads = tokens <= 4 && all(spec, true) && allStripes / 4 * segments >= full.warps;
+  uint32_t unit = form.quads ? 4 : all(spec, false) ? device::kFloatStripes : tokens <= 4 ? 1 : 2;
+  for (uint32_t warps = form.quads ? kWarps / 2 : kWarps; warps >= 1; warps /= 2) {
     uint32_t ofRange = std::max(1u, warps / form.ranges);
     // Units beside each other; of more segments than warps, the same number for each warp.
     uint32_t beside = std::max(1u, ofRange / segments);
@@ -97,7 +100,7 @@ LinearForm fewForm(const KernelSpec &spec, uint32_t tokens, uint32_t most) {
     case Epilogue::Residual: {
       // Fewer stripes a block where the grid would not be full.
       uint32_t units = ceilDiv(stripes, unit);
-      uint32_t fill = std::clamp(units / kFullGrid, 1u, beside);
+      uint32_t fill = std::clamp(units / full.blocks, 1u, beside);
       if (segments <= ofRange)
         form.warpsOfRange = segments * fill;
       form.stripes = unit * fill;
@@ -115,7 +118,9 @@ LinearForm fewForm(const KernelSpec &spec, uint32_t tokens, uint32_t most) {
     }
     uint32_t useful = ceilDiv(form.stripes, unit) * segments;
     form.warpsOfRange = std::min(form.warpsOfRange, useful);
-    if (fit(spec, form) && (form.stages == 4 || warps <= 4))
+    // Where several blocks share a multiprocessor, more of them are better than longer queues.
+    uint32_t most = form.quads && stripes / form.stripes > 2 * full.blocks ? 3 : 4;
+    if (fit(spec, form, most) && (form.stages >= most || warps <= 4))
       return form;
   }
   return form;
@@ -153,10 +158,10 @@ LinearForm manyForm(const KernelSpec &spec, uint32_t tokens, uint32_t most) {
 
 } // namespace
 
-std::vector<LinearForm> linearForms(const KernelSpec &spec) {
+std::vector<LinearForm> linearForms(const KernelSpec &spec, const FullGrid &full) {
   std::vector<LinearForm> forms;
   for (uint32_t tokens : {1u, 4u, 8u})
-    forms.push_back(fewForm(spec, tokens, tokens));
+    forms.push_back(fewForm(spec, tokens, tokens, full));
   // A warp keeps the sums of a tile for each level of the tree of segments in registers.
   bool wide = all(spec, true) && spec.cuts.size() < 4;
   if (wide)

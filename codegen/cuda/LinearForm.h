@@ -15,6 +15,7 @@ struct LinearForm {
   uint32_t mostTokens = 0; ///< that the form is for
   uint32_t tokens = 0;     ///< of a block's tile
   bool many = false;       ///< codegen/cuda/kernels/Products.h: Many, else Few
+  bool quads = false;      ///< up to 4 tokens: by Quads.h, else by Dots.h
   uint32_t ranges = 1;     ///< of which a block has rows: 2 for SwiGLU, else 1
   uint32_t stripes = 0;    ///< of each of them
   uint32_t warpsOfRange = 0;
@@ -27,8 +28,14 @@ struct LinearForm {
   uint32_t rows() const { return 8 * ranges * stripes; }
 };
 
+/// What fills the largest GPU: blocks so that each multiprocessor has one, warps so that each
+/// scheduler has one.
+struct FullGrid {
+  uint32_t blocks = 144, warps = 512;
+};
+
 /// By rising mostTokens.
-std::vector<LinearForm> linearForms(const plan::KernelSpec &spec);
+std::vector<LinearForm> linearForms(const plan::KernelSpec &spec, const FullGrid &full = {});
 
 } // namespace axiom::codegen
 

@@ -56,10 +56,10 @@ template <typename T> AXIOM_DEVICE void storeShared(u32 at, T value AXIOM_SITE);
 /// 16 bytes; both addresses are multiples of 16. Done for this thread after the copyWait that
 /// covers its group, for others after a barrier behind that.
 AXIOM_DEVICE void copyAsync(u32 to, const void *from AXIOM_SITE);
-/// The same for what other blocks and warps of the multiprocessor copy too: by way of its cache.
-AXIOM_DEVICE void copyAsyncCached(u32 to, const void *from AXIOM_SITE);
 /// Zeros instead where `valid` is false; `from` is not read then.
 AXIOM_DEVICE void copyAsyncOrZero(u32 to, const void *from, bool valid AXIOM_SITE);
+/// The same for what other warps and blocks of the multiprocessor copy too: by way of its cache.
+AXIOM_DEVICE void copyAsyncCached(u32 to, const void *from, bool valid AXIOM_SITE);
 /// Ends a group of this thread's copies.
 AXIOM_DEVICE void copyCommit(AXIOM_ONLY_SITE);
 /// Returns when at most `pending` of this thread's latest groups are still under way.

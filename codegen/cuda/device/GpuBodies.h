@@ -21,11 +21,12 @@ AXIOM_DEVICE u32 sharedAddress(u32 at) {
 
 template <typename T> AXIOM_DEVICE T load(const void *at) { return *static_cast<const T *>(at); }
 template <typename T> AXIOM_DEVICE void store(void *at, T value) { *static_cast<T *>(at) = value; }
+// By the address that shared-memory instructions take: what is constant in it becomes part of them.
 template <typename T> AXIOM_DEVICE T loadShared(u32 at) {
-  return *reinterpret_cast<const T *>(axiomShared + at);
+  return *static_cast<const T *>(__cvta_shared_to_generic(sharedAddress(at)));
 }
 template <typename T> AXIOM_DEVICE void storeShared(u32 at, T value) {
-  *reinterpret_cast<T *>(axiomShared + at) = value;
+  *static_cast<T *>(__cvta_shared_to_generic(sharedAddress(at))) = value;
 }
 
 template <typename T, typename Bits> AXIOM_DEVICE T bitsAs(const Bits &bits) {
@@ -82,12 +83,13 @@ AXIOM_DEVICE void copyAsync(u32 to, const void *from) {
   asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(sharedAddress(to)), "l"(from)
                : "memory");
 }
-AXIOM_DEVICE void copyAsyncCached(u32 to, const void *from) {
-  asm volatile("cp.async.ca.shared.global [%0], [%1], 16;" ::"r"(sharedAddress(to)), "l"(from)
-               : "memory");
-}
 AXIOM_DEVICE void copyAsyncOrZero(u32 to, const void *from, bool valid) {
   asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(sharedAddress(to)), "l"(from),
+               "r"(valid ? 16 : 0)
+               : "memory");
+}
+AXIOM_DEVICE void copyAsyncCached(u32 to, const void *from, bool valid) {
+  asm volatile("cp.async.ca.shared.global [%0], [%1], 16, %2;" ::"r"(sharedAddress(to)), "l"(from),
                "r"(valid ? 16 : 0)
                : "memory");
 }

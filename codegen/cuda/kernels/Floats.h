@@ -17,19 +17,29 @@ template <Format format> AXIOM_DEVICE float loadWeight(u32 at) {
     return asFloat(static_cast<u32>(loadShared<u16>(at)) << 16);
 }
 
-template <class S, class R, u32 tokens> struct FloatLayout {
-  using Weights = WeightStage<S, R, kFloatStripes, 1, floatPitch(R::groupBytes)>;
-  static constexpr u32 activations = Weights::bytes, slot = floatSlot(R::groupBytes, tokens);
-  static_assert(activations + tokens * 128 == slot);
+template <class R, u32 tokens> struct FloatLayout {
+  static constexpr u32 stripe = floatPitch(R::groupBytes);
+  static constexpr u32 tokensAt = kFloatStripes * stripe, slot = floatSlot(R::groupBytes, tokens);
+};
+
+/// f32 rows of a linear's tokens from one on; those past the last token repeat it.
+struct FloatRows {
+  const u8 *base;
+  u32 bytes;       ///< of a row
+  const u8 *picks; ///< not null: which row a token has
+  u32 token, last; ///< of all
+
+  AXIOM_DEVICE const u8 *row(u32 n) const {
+    u32 t = smaller(token + n, last);
+    return base + static_cast<u64>(picks ? loadConstant<u32>(picks + 4 * t) : t) * bytes;
+  }
 };
 
 /// The 32 columns at `slot`.
-template <class S, class R, u32 tokens>
-AXIOM_DEVICE void addColumns(float (&sums)[tokens], u32 slot) {
-  using L = FloatLayout<S, R, tokens>;
+template <class R, u32 tokens> AXIOM_DEVICE void addColumns(float (&sums)[tokens], u32 slot) {
+  using L = FloatLayout<R, tokens>;
   constexpr u32 element = R::groupBytes / 256;
-  u32 lane = laneIndex();
-  u32 weights = slot + lane / 8 * L::Weights::stripeBytes + lane % 8 * element;
+  u32 lane = laneIndex(), weights = slot + lane / 8 * L::stripe + lane % 8 * element;
   AXIOM_UNROLL
   for (u32 k = 0; k < 32; k += 4) {
     float w[4];
@@ -38,7 +48,7 @@ AXIOM_DEVICE void addColumns(float (&sums)[tokens], u32 slot) {
       w[i] = loadWeight<R::format>(weights + (k + i) * 8 * element);
     AXIOM_UNROLL
     for (u32 t = 0; t < tokens; ++t) {
-      Words4 x = loadShared<Words4>(slot + L::activations + 128 * t + 4 * k);
+      Words4 x = loadShared<Words4>(slot + L::tokensAt + 128 * t + 4 * k);
       sums[t] = fma(w[0], asFloat(x.x), sums[t]);
       sums[t] = fma(w[1], asFloat(x.y), sums[t]);
       sums[t] = fma(w[2], asFloat(x.z), sums[t]);
@@ -47,54 +57,53 @@ AXIOM_DEVICE void addColumns(float (&sums)[tokens], u32 slot) {
   }
 }
 
-/// A warp's segments from `begin` up to `end` of up to four stripes at `weights`. The sums go to
+/// A warp's segments from `begin` on of up to four stripes at `weights`. The sums go to
 /// F::at(part, token, row), tokens from number `token` of the block's on.
 template <class S, class R, class F, u32 tokens, u32 segments>
-AXIOM_DEVICE void floats(const InputRows &input, const u8 *weights, u32 stripes, u32 begin,
+AXIOM_DEVICE void floats(const FloatRows &input, const u8 *weights, u32 stripes, u32 begin,
                          u32 area, u32 firstRow, u32 token) {
-  using L = FloatLayout<S, R, tokens>;
-  constexpr u32 stages = F::floatStages;
-  u32 lane = laneIndex(), number = begin;
-  Segment s = segmentOf<S, R>(number), ahead = s;
-  u32 aheadNumber = number, aheadGroup = s.first, group = s.first;
+  using L = FloatLayout<R, tokens>;
+  constexpr u32 stages = F::floatStages, pieces = R::groupBytes / 16;
+  u32 lane = laneIndex();
+  UnitPlace<S, R, 1, 1> ahead(begin, begin + segments), here = ahead;
   auto copyNext = [&](u32 step) {
-    if (aheadNumber < begin + segments) {
+    if (!ahead.done()) {
       u32 to = area + step % stages * L::slot;
-      L::Weights::copy(to, weights, stripes - 1, ahead, aheadGroup);
+      AXIOM_UNROLL
+      for (u32 i = 0; i < kFloatStripes; ++i) // past the last stripe: that one again
+        copyPieces<pieces>(to + i * L::stripe,
+                           weights + smaller(i, stripes - 1) * R::stripeBytes + ahead.offset,
+                           pieces);
       AXIOM_UNROLL
       for (u32 i = 0; i < (tokens * 8 + kWarp - 1) / kWarp; ++i) {
         u32 index = i * kWarp + lane;
         if (tokens * 8 % kWarp == 0 || index < tokens * 8)
-          copyAsyncCached(to + L::activations + 16 * index,
-                          input.row(token + index / 8) + 128 * aheadGroup + 16 * (index % 8));
+          copyAsyncCached(to + L::tokensAt + 16 * index,
+                          input.row(token + index / 8) + 128 * ahead.k + 16 * (index % 8), true);
       }
-      if (++aheadGroup == ahead.end && ++aheadNumber < begin + segments) {
-        ahead = segmentOf<S, R>(aheadNumber);
-        aheadGroup = ahead.first;
-      }
+      ahead.next();
     }
     copyCommit();
   };
   AXIOM_UNROLL
   for (u32 step = 0; step + 1 < stages; ++step)
     copyNext(step);
-  float sums[tokens] = {};
+  u32 step = 0;
+  float sums[tokens];
   Join<segments, tokens> join;
   AXIOM_NO_UNROLL
-  for (u32 step = 0; number < begin + segments; ++step) {
-    copyWait<stages - 2>();
-    warpSync(kAllLanes); // the stage is there; the one before it is done with
-    copyNext(step + stages - 1);
-    addColumns<S, R, tokens>(sums, area + step % stages * L::slot);
-    if (++group == s.end) {
-      join.take(sums, number - begin);
-      if (++number < begin + segments) {
-        s = segmentOf<S, R>(number);
-        group = s.first;
-        for (float &sum : sums)
-          sum = 0.0f;
-      }
-    }
+  for (; !here.done(); here.nextUnit()) {
+    for (float &sum : sums)
+      sum = 0.0f;
+    AXIOM_NO_UNROLL
+    do {
+      copyWait<stages - 2>();
+      warpSync(kAllLanes); // the stage is there; the one before it is done with
+      copyNext(step + stages - 1);
+      addColumns<R, tokens>(sums, area + step % stages * L::slot);
+      ++step;
+    } while (here.nextStage());
+    join.take(sums, here.unit - begin);
   }
   if (lane / 8 >= stripes)
     return;

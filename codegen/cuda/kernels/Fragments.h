@@ -17,33 +17,21 @@ struct GroupWeights {
   RowScale rows[2];
 };
 
-/// The group at `first` in one stripe and at `second` in the other.
+/// The lane's place in a stripe at `at`.
+AXIOM_DEVICE RowAt laneAt(u32 at) { return rowAt(at, laneIndex() / 4, laneIndex() % 4); }
+
+/// The group `group` bytes behind the lane's place in one stripe, and `next` more in the other.
 template <Format format>
-AXIOM_DEVICE GroupWeights groupWeights(u32 first, u32 second, const RunScale (&runs)[2]) {
-  u32 g = laneIndex() / 4, t = laneIndex() % 4, word = 32 * t + 4 * g;
+AXIOM_DEVICE GroupWeights groupWeights(const RunScale (&runs)[2], const RowAt &at, u32 group,
+                                       u32 next) {
   GroupWeights w;
-  u32 low[2], high[2];
-  const u32 at[2] = {first, second};
+  TwoWords words[2];
   AXIOM_UNROLL
   for (u32 s = 0; s < 2; ++s) {
-    if constexpr (format == Format::Q8) {
-      low[s] = loadShared<u32>(at[s] + 16 + word);
-      high[s] = loadShared<u32>(at[s] + 16 + 128 + word);
-    } else {
-      constexpr u32 header = format == Format::Q4F16 ? 32 : 16;
-      u32 nibbles = loadShared<u32>(at[s] + header + word);
-      low[s] = nibbles & 0x0f0f0f0fu;
-      high[s] = nibbles >> 4 & 0x0f0f0f0fu;
-    }
-    if constexpr (format == Format::Q6) {
-      u32 firstHigh = loadShared<u32>(at[s] + 144 + 4 * g) >> 2 * t & 0x03030303u;
-      u32 lastHigh = loadShared<u32>(at[s] + 176 + 4 * g) >> 2 * t & 0x03030303u;
-      low[s] = signedCodes(low[s] | firstHigh << 4);
-      high[s] = signedCodes(high[s] | lastHigh << 4);
-    }
-    w.rows[s] = rowScale<format>(runs[s], at[s], g);
+    words[s] = twoWords<format>(at, group + s * next, 0, laneIndex() % 4);
+    w.rows[s] = rowScale<format>(runs[s], at, group + s * next);
   }
-  w.a = {low[0], low[1], high[0], high[1]};
+  w.a = {words[0].low, words[1].low, words[0].high, words[1].high};
   return w;
 }
 

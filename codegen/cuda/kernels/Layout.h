@@ -13,27 +13,31 @@ namespace axiom::device {
 
 AXIOM_LAYOUT unsigned roundUp(unsigned n, unsigned to) { return (n + to - 1) / to * to; }
 
-/// A stripe in a stage: groups at a pitch, then the scales of their run.
-AXIOM_LAYOUT unsigned stageStripeBytes(unsigned groups, unsigned pitch, unsigned runBytes) {
-  return groups * pitch + runBytes;
-}
-
 //===-- Dots: up to 4 tokens ------------------------------------------------===//
 
-/// From group to group of a stripe, so that four groups beside each other, of which a word of each
-/// row is read at a time (32 bytes), lie in different banks.
-AXIOM_LAYOUT unsigned bankedPitch(unsigned groupBytes) {
-  unsigned pitch = roundUp(groupBytes, 32);
-  return pitch % 64 == 32 ? pitch : pitch + 32;
-}
-/// A stage: a run of a stripe, and the tokens' values and pairs.
+/// From group to group of the four that a warp works on at a time, of which it reads a word of each
+/// row (32 bytes): so far apart that they lie in different banks.
+AXIOM_LAYOUT unsigned dotsDistance(unsigned groupBytes) { return groupBytes % 64 == 32 ? 1 : 2; }
+/// A stage: a run of a stripe, its scales first, and the tokens' values and pairs.
 AXIOM_LAYOUT unsigned dotsSlot(unsigned groupBytes, unsigned runBytes, unsigned tokens) {
-  return stageStripeBytes(8, bankedPitch(groupBytes), runBytes) + tokens * (8 * 32 + 8 * 8);
+  return runBytes + 8 * groupBytes + tokens * (8 * 32 + 8 * 8);
 }
 /// What the rows, tokens and groups of a run come to: dot, its factor [, minimum, sum].
 AXIOM_LAYOUT unsigned dotsTermBytes(bool hasMin) { return hasMin ? 16 : 8; }
 AXIOM_LAYOUT unsigned dotsTerms(bool hasMin, unsigned tokens) {
   return 8 * 8 * tokens * dotsTermBytes(hasMin);
+}
+
+//===-- Quads: up to 4 tokens, many rows ------------------------------------===//
+
+/// From stripe to stripe of a stage, so that a word of each row of four lies in different banks.
+AXIOM_LAYOUT unsigned quadsPitch(unsigned groupBytes, unsigned runBytes) {
+  unsigned pitch = roundUp(runBytes + 8 * groupBytes, 32);
+  return pitch % 64 == 32 ? pitch : pitch + 32;
+}
+/// A stage: a run of four stripes, its scales first, and the tokens' values and pairs.
+AXIOM_LAYOUT unsigned quadsSlot(unsigned groupBytes, unsigned runBytes, unsigned tokens) {
+  return 4 * quadsPitch(groupBytes, runBytes) + tokens * (8 * 32 + 8 * 8);
 }
 
 //===-- Tiles: up to 8 tokens -----------------------------------------------===//
@@ -42,9 +46,9 @@ AXIOM_LAYOUT unsigned dotsTerms(bool hasMin, unsigned tokens) {
 // different banks; pairs so that those of every second token are.
 constexpr unsigned kTilesRowPitch = 8 * 32 + 16, kTilesPairPitch = 8 * 8 + 16;
 
-/// A stage: a run of two stripes, and the tokens' values and pairs.
+/// A stage: a run of two stripes, its scales first, and the tokens' values and pairs.
 AXIOM_LAYOUT unsigned tilesSlot(unsigned groupBytes, unsigned runBytes) {
-  return 2 * stageStripeBytes(8, groupBytes, runBytes) + 8 * (kTilesRowPitch + kTilesPairPitch);
+  return 2 * (runBytes + 8 * groupBytes) + 8 * (kTilesRowPitch + kTilesPairPitch);
 }
 
 //===-- Panels: many tokens -------------------------------------------------===//
@@ -56,9 +60,9 @@ constexpr unsigned kPanelRowPitch = kPanelGroups * 32 + 16, kPanelPairPitch = kP
 AXIOM_LAYOUT unsigned panelTokens(unsigned tokens) {
   return tokens * (kPanelRowPitch + kPanelPairPitch);
 }
-/// A warp's two stripes of a stage.
+/// A warp's two stripes of a stage, the scales of their run first.
 AXIOM_LAYOUT unsigned panelWeights(unsigned groupBytes, unsigned runBytes) {
-  return 2 * stageStripeBytes(kPanelGroups, groupBytes, runBytes);
+  return 2 * (runBytes + kPanelGroups * groupBytes);
 }
 
 //===-- Floats --------------------------------------------------------------===//

@@ -9,29 +9,29 @@
 
 namespace axiom::device {
 
-template <class S, class R, u32 tokens> struct PanelLayout {
-  using Weights = WeightStage<S, R, 2, kPanelGroups, R::groupBytes>;
-  using Activations = ActivationStage<S, tokens, kPanelGroups, kPanelRowPitch, kPanelPairPitch>;
-  static_assert(Weights::bytes == panelWeights(R::groupBytes, R::runBytes));
-  static_assert(Activations::bytes == panelTokens(tokens));
+template <class R, u32 tokens> struct PanelLayout {
+  static constexpr u32 stripe = R::runBytes + kPanelGroups * R::groupBytes;
+  static constexpr u32 weights = panelWeights(R::groupBytes, R::runBytes);
+  static constexpr u32 pairs = tokens * kPanelRowPitch, slot = panelTokens(tokens);
 };
 
 /// Groups from `low` up to `high` of a stage: the warp's weights at `weights`, the tokens at
-/// `activations`.
+/// `tokensAt`.
 template <class S, class R, u32 tokens>
-AXIOM_DEVICE void addStage(float (&sums)[tokens / 2], u32 weights, u32 activations, u32 low,
+AXIOM_DEVICE void addStage(float (&sums)[tokens / 2], u32 weights, u32 tokensAt, u32 low,
                            u32 high) {
-  using L = PanelLayout<S, R, tokens>;
-  u32 lane = laneIndex(), scales = weights + L::Weights::scales;
-  const RunScale runs[2] = {runScale<R::format>(scales, lane / 4),
-                            runScale<R::format>(scales + L::Weights::stripeBytes, lane / 4)};
-  u32 matrix = activations + lane % 8 * kPanelRowPitch + lane / 8 * 16;
-  u32 pairs = activations + L::Activations::pairs + 2 * (lane % 4) * kPanelPairPitch;
+  using L = PanelLayout<R, tokens>;
+  u32 lane = laneIndex();
+  RowAt stripe = laneAt(weights), groups = stripe.after(0 - low * R::groupBytes);
+  const RunScale runs[2] = {runScale<R::format>(stripe),
+                            runScale<R::format>(stripe.after(L::stripe))};
+  u32 matrix = tokensAt + lane % 8 * kPanelRowPitch + lane / 8 * 16;
+  u32 pairs = tokensAt + L::pairs + 2 * (lane % 4) * kPanelPairPitch;
   AXIOM_UNROLL
   for (u32 two = 0; two < kPanelGroups; two += 2) {
-    // Where segments have whole pairs of groups, a stage has both or none.
     if (!aligned<S, kPanelGroups>() && (two + 1 < low || two >= high))
       continue;
+    // Where segments have whole pairs of groups, a stage has both or none.
     bool valid[2];
     GroupWeights w[2];
     AXIOM_UNROLL
@@ -39,8 +39,8 @@ AXIOM_DEVICE void addStage(float (&sums)[tokens / 2], u32 weights, u32 activatio
       valid[i] = aligned<S, 2>() || (two + i >= low && two + i < high);
       if (!valid[i])
         continue;
-      u32 at = weights + (two + i) * R::groupBytes;
-      w[i] = groupWeights<R::format>(at, at + L::Weights::stripeBytes, runs);
+      w[i] =
+          groupWeights<R::format>(runs, groups, R::runBytes + (two + i) * R::groupBytes, L::stripe);
     }
     AXIOM_UNROLL
     for (u32 tile = 0; tile < tokens / 8; ++tile) {
@@ -54,46 +54,32 @@ AXIOM_DEVICE void addStage(float (&sums)[tokens / 2], u32 weights, u32 activatio
   }
 }
 
-/// Where the copies are: the groups from 4 * stage on of a segment.
-template <class S, class R> struct PanelPlace {
-  u32 number = 0, stage;
-  Segment s;
-
-  AXIOM_DEVICE PanelPlace() { enter(); }
-  AXIOM_DEVICE u32 group() const { return stage * kPanelGroups; }
-  AXIOM_DEVICE bool endsSegment() const { return (stage + 1) * kPanelGroups >= s.end; }
-  AXIOM_DEVICE bool done() const { return number == S::segments; }
-  AXIOM_DEVICE void next() {
-    if (!endsSegment()) {
-      ++stage;
-    } else if (++number < S::segments) {
-      enter();
-    }
-  }
-
-private:
-  AXIOM_DEVICE void enter() {
-    s = segmentOf<S, R>(number);
-    stage = s.first / kPanelGroups;
-  }
-};
-
 /// All warps of the block: `weights` are the warp's one or two stripes, null where it has none and
 /// only helps to copy. The block's tokens lie at 0, `area` is the warp's memory. The sums go to
 /// F::at(0, token, row).
 template <class S, class R, class F>
-AXIOM_DEVICE void panel(const InputRows &input, const u8 *weights, u32 stripes, u32 area,
+AXIOM_DEVICE void panel(const QuantizedRows<S> &input, const u8 *weights, u32 stripes, u32 area,
                         u32 firstRow) {
-  using L = PanelLayout<S, R, F::tokens>;
-  constexpr u32 stages = F::stages;
-  PanelPlace<S, R> ahead, here;
+  using L = PanelLayout<R, F::tokens>;
+  constexpr u32 stages = F::stages, groups = kPanelGroups;
+  UnitPlace<S, R, groups, 1> ahead(0, S::segments), here = ahead;
   auto copyNext = [&](u32 step) {
     if (!ahead.done()) {
-      u32 slot = step % stages, k = ahead.group();
-      if (weights)
-        L::Weights::copy(area + slot * L::Weights::bytes, weights, stripes - 1, ahead.s, k);
-      L::Activations::template copy<F::threads>(slot * L::Activations::bytes, input, ahead.s, k,
-                                                threadIndex());
+      u32 slot = step % stages, to = area + slot * L::weights;
+      AXIOM_UNROLL
+      for (u32 i = 0; i < 2; ++i) {
+        if (!weights)
+          break;
+        const u8 *from = weights + (i < stripes ? i * R::stripeBytes : 0);
+        if constexpr (R::runBytes > 0)
+          copyPieces<R::runBytes / 16>(to + i * L::stripe, from + ahead.scales, R::runBytes / 16);
+        copyPieces<groups * R::groupBytes / 16>(to + i * L::stripe + R::runBytes,
+                                                from + ahead.offset,
+                                                ahead.count() * R::groupBytes / 16);
+      }
+      to = slot * L::slot;
+      input.template copy<F::tokens, groups, F::threads, kPanelRowPitch, kPanelPairPitch>(
+          to, to + L::pairs, ahead.k, threadIndex());
       ahead.next();
     }
     copyCommit();
@@ -101,26 +87,25 @@ AXIOM_DEVICE void panel(const InputRows &input, const u8 *weights, u32 stripes, 
   AXIOM_UNROLL
   for (u32 step = 0; step + 1 < stages; ++step)
     copyNext(step);
-  float sums[F::tokens / 2] = {};
+  u32 step = 0;
+  float sums[F::tokens / 2];
   Join<S::segments, F::tokens / 2> join;
   AXIOM_NO_UNROLL
-  for (u32 step = 0; !here.done(); ++step) {
-    copyWait<stages - 2>();
-    blockSync(); // the stage is there; the one before it is done with
-    copyNext(step + stages - 1);
-    u32 slot = step % stages, k = here.group();
-    if (weights) {
-      addStage<S, R, F::tokens>(sums, area + slot * L::Weights::bytes, slot * L::Activations::bytes,
-                                larger(k, here.s.first) - k,
-                                smaller(k + kPanelGroups, here.s.end) - k);
-      if (here.endsSegment()) {
-        join.take(sums, here.number);
-        if (here.number + 1 < S::segments)
-          for (float &sum : sums)
-            sum = 0.0f;
-      }
-    }
-    here.next();
+  for (; !here.done(); here.nextUnit()) {
+    for (float &sum : sums)
+      sum = 0.0f;
+    AXIOM_NO_UNROLL
+    do {
+      copyWait<stages - 2>();
+      blockSync(); // the stage is there; the one before it is done with
+      copyNext(step + stages - 1);
+      u32 slot = step % stages, low = here.low();
+      if (weights)
+        addStage<S, R, F::tokens>(sums, area + slot * L::weights, slot * L::slot, low,
+                                  low + here.count());
+      ++step;
+    } while (here.nextStage());
+    join.take(sums, here.segment());
   }
   blockSync(); // the results may lie over the stages
   if (weights) {

@@ -10,23 +10,25 @@
 #include "codegen/cuda/kernels/Dots.h"
 #include "codegen/cuda/kernels/Floats.h"
 #include "codegen/cuda/kernels/Panel.h"
+#include "codegen/cuda/kernels/Quads.h"
 #include "codegen/cuda/kernels/Rows.h"
 #include "codegen/cuda/kernels/Tiles.h"
 
 namespace axiom::device {
 
-/// The rows that range R reads.
-template <class S, class R> AXIOM_DEVICE InputRows inputRows(const Launch &l, u32 token) {
-  constexpr bool quantized = isQuantized(R::format);
-  // Float weights without a norm read the rows in place, which a head picks.
-  const u8 *picks = nullptr;
-  if constexpr (S::head && !quantized && !S::norm)
-    picks = l.args[S::kRows];
+/// The rows that quantized weights read, from a token on.
+template <class S> AXIOM_DEVICE QuantizedRows<S> quantizedRows(const Launch &l, u32 token) {
   u32 tokens = tokensOf(l);
-  const u8 *rows = quantized
-                       ? (S::quantizeIn ? l.scratch + scratchFloats<S>(tokens) : l.args[S::kInput])
-                       : (S::norm ? l.scratch : l.args[S::kInput]);
-  return {rows, quantized ? S::qrowBytes : 4 * S::inner, picks, token, tokens - 1};
+  const u8 *rows = S::quantizeIn ? l.scratch + scratchFloats<S>(tokens) : l.args[S::kInput];
+  return {rows + static_cast<u64>(token) * S::qrowBytes, tokens - token};
+}
+/// Those that float weights read.
+template <class S> AXIOM_DEVICE FloatRows floatRows(const Launch &l, u32 token) {
+  // Without a norm they are read in place, where a head picks.
+  const u8 *picks = nullptr;
+  if constexpr (S::head && !S::norm)
+    picks = l.args[S::kRows];
+  return {S::norm ? l.scratch : l.args[S::kInput], 4 * S::inner, picks, token, tokensOf(l) - 1};
 }
 
 /// The stripes of range R from `stripe` on that the tensor has, at most `most`.
@@ -77,7 +79,6 @@ private:
   static AXIOM_DEVICE void part(const Launch &l, u32 stripe, u32 token) {
     u32 warp = warpIndex() - range * Form::warpsOfRange, area = warpIndex() * Form::areaBytes;
     u32 stripes = stripesFrom<R>(stripe, Form::stripes), firstRow = range * Form::rangeRows;
-    InputRows input = inputRows<Spec, R>(l, token);
     const u8 *weights = stripeAt<R>(l, stripe);
     if constexpr (!isQuantized(R::format)) {
       u32 units = (stripes + kFloatStripes - 1) / kFloatStripes * Spec::segments;
@@ -85,14 +86,16 @@ private:
         u32 first = unit / Spec::segments * kFloatStripes;
         if (unit != warp)
           warpSync(kAllLanes); // the copies are to where others were read
-        floats<Spec, R, Form, Form::tokens, 1>(input, weights + first * R::stripeBytes,
-                                               stripes - first, unit % Spec::segments, area,
-                                               firstRow + 8 * first, 0);
+        floats<Spec, R, Form, Form::tokens, 1>(
+            floatRows<Spec>(l, token), weights + first * R::stripeBytes, stripes - first,
+            unit % Spec::segments, area, firstRow + 8 * first, 0);
       }
+    } else if constexpr (Form::quads) {
+      quads<Spec, R, Form>(quantizedRows<Spec>(l, token), weights, stripes, warp, area, firstRow);
     } else if constexpr (Form::tokens <= 4) {
-      dots<Spec, R, Form>(input, weights, stripes, warp, area, firstRow);
+      dots<Spec, R, Form>(quantizedRows<Spec>(l, token), weights, stripes, warp, area, firstRow);
     } else {
-      tiles<Spec, R, Form>(input, weights, stripes, warp, area, firstRow);
+      tiles<Spec, R, Form>(quantizedRows<Spec>(l, token), weights, stripes, warp, area, firstRow);
     }
   }
 };
@@ -138,7 +141,7 @@ private:
   static AXIOM_DEVICE void panelPart(const Launch &l, u32 stripe, u32 token) {
     u32 warp = warpIndex() - range * Form::warpsOfRange, first = stripe + 2 * warp;
     u32 stripes = warp < Form::warpsOfRange ? stripesFrom<R>(first, 2) : 0;
-    panel<Spec, R, Form>(inputRows<Spec, R>(l, token), stripes ? stripeAt<R>(l, first) : nullptr,
+    panel<Spec, R, Form>(quantizedRows<Spec>(l, token), stripes ? stripeAt<R>(l, first) : nullptr,
                          stripes, Form::areas + warpIndex() * Form::areaBytes,
                          range * Form::rangeRows + 16 * warp);
   }
@@ -148,7 +151,7 @@ private:
     constexpr u32 quads = (Form::stripes + kFloatStripes - 1) / kFloatStripes;
     constexpr u32 parts = quads * (Form::tokens / kFloatTokens);
     u32 stripes = stripesFrom<R>(stripe, Form::stripes);
-    InputRows input = inputRows<Spec, R>(l, token);
+    FloatRows input = floatRows<Spec>(l, token);
     for (u32 i = warpIndex(); i < parts; i += Form::warps) {
       u32 first = kFloatStripes * (i % quads), tokens = i / quads * kFloatTokens;
       if (first >= stripes || token + tokens > input.last)

@@ -7,24 +7,24 @@
 
 namespace axiom::device {
 
-template <class S, class R> struct TilesLayout {
-  using Weights = WeightStage<S, R, 2, 8, R::groupBytes>;
-  using Activations = ActivationStage<S, 8, 8, kTilesRowPitch, kTilesPairPitch>;
-  static constexpr u32 activations = Weights::bytes;
+template <class R> struct TilesLayout {
   static constexpr u32 slot = tilesSlot(R::groupBytes, R::runBytes);
-  static_assert(activations + Activations::bytes == slot);
+  static constexpr u32 runPieces = (R::runBytes + 8 * R::groupBytes) / 16;
+  static constexpr u32 stripe = 16 * runPieces; ///< bytes of one in a stage
+  static constexpr u32 values = 2 * stripe, pairs = values + 8 * kTilesRowPitch;
+  static_assert(pairs + 8 * kTilesPairPitch == slot);
 };
 
 /// The run at `slot`: groups from `low` up to `high` of it.
 template <class S, class R>
 AXIOM_DEVICE void addRun(float (&sums)[4], u32 slot, u32 low, u32 high) {
-  using L = TilesLayout<S, R>;
-  u32 lane = laneIndex(), activations = slot + L::activations;
-  u32 scales = slot + L::Weights::scales;
-  const RunScale runs[2] = {runScale<R::format>(scales, lane / 4),
-                            runScale<R::format>(scales + L::Weights::stripeBytes, lane / 4)};
-  u32 matrix = activations + lane % 8 * kTilesRowPitch + lane / 8 * 16;
-  u32 pairs = activations + L::Activations::pairs + 2 * (lane % 4) * kTilesPairPitch;
+  using L = TilesLayout<R>;
+  u32 lane = laneIndex();
+  RowAt stripe = laneAt(slot), groups = stripe.after(0 - low * R::groupBytes);
+  const RunScale runs[2] = {runScale<R::format>(stripe),
+                            runScale<R::format>(stripe.after(L::stripe))};
+  u32 matrix = slot + L::values + lane % 8 * kTilesRowPitch + lane / 8 * 16;
+  u32 pairs = slot + L::pairs + 2 * (lane % 4) * kTilesPairPitch;
   AXIOM_UNROLL
   for (u32 two = 0; two < 8; two += 2) {
     if (!aligned<S, 8>() && (two + 1 < low || two >= high))
@@ -35,8 +35,8 @@ AXIOM_DEVICE void addRun(float (&sums)[4], u32 slot, u32 low, u32 high) {
     for (u32 i = 0; i < 2; ++i) {
       if (!aligned<S, 2>() && (two + i < low || two + i >= high))
         continue;
-      u32 at = slot + (two + i) * R::groupBytes;
-      GroupWeights w = groupWeights<R::format>(at, at + L::Weights::stripeBytes, runs);
+      GroupWeights w =
+          groupWeights<R::format>(runs, groups, R::runBytes + (two + i) * R::groupBytes, L::stripe);
       addGroup<R::format>(sums, w, i == 0 ? Words2{b.x, b.y} : Words2{b.z, b.w}, p.group[i]);
     }
   }
@@ -44,18 +44,22 @@ AXIOM_DEVICE void addRun(float (&sums)[4], u32 slot, u32 low, u32 high) {
 
 /// As dots(), but for pairs of stripes.
 template <class S, class R, class F>
-AXIOM_DEVICE void tiles(const InputRows &input, const u8 *weights, u32 stripes, u32 warp, u32 area,
-                        u32 firstRow) {
-  using L = TilesLayout<S, R>;
+AXIOM_DEVICE void tiles(const QuantizedRows<S> &input, const u8 *weights, u32 stripes, u32 warp,
+                        u32 area, u32 firstRow) {
+  using L = TilesLayout<R>;
   constexpr u32 stages = F::stages;
-  UnitPlace<S, R, F> ahead(warp, (stripes + 1) / 2 * S::segments), here = ahead;
+  UnitPlace<S, R, 8, F::warpsOfRange> ahead(warp, (stripes + 1) / 2 * S::segments), here = ahead;
   auto copyNext = [&](u32 step) {
     if (!ahead.done()) {
       u32 to = area + step % stages * L::slot, stripe = 2 * ahead.rows();
-      L::Weights::copy(to, weights + stripe * R::stripeBytes, stripes - 1 - stripe, ahead.s,
-                       ahead.group());
-      L::Activations::template copy<kWarp>(to + L::activations, input, ahead.s, ahead.group(),
-                                           laneIndex());
+      u32 pieces = (R::runBytes + ahead.count() * R::groupBytes) / 16;
+      const u8 *from = weights + stripe * R::stripeBytes + ahead.scales;
+      copyPieces<L::runPieces>(to, from, pieces);
+      // A tensor may end with a single stripe, which is then both.
+      from += stripe + 1 < stripes ? R::stripeBytes : 0;
+      copyPieces<L::runPieces>(to + L::stripe, from, pieces);
+      input.template copy<8, 8, kWarp, kTilesRowPitch, kTilesPairPitch>(
+          to + L::values, to + L::pairs, ahead.k, laneIndex());
       ahead.next();
     }
     copyCommit();
@@ -63,20 +67,20 @@ AXIOM_DEVICE void tiles(const InputRows &input, const u8 *weights, u32 stripes, 
   AXIOM_UNROLL
   for (u32 step = 0; step + 1 < stages; ++step)
     copyNext(step);
-  float sums[4] = {};
+  u32 step = 0;
   AXIOM_NO_UNROLL
-  for (u32 step = 0; !here.done(); ++step) {
-    copyWait<stages - 2>();
-    warpSync(kAllLanes); // the stage is there; the one before it is done with
-    copyNext(step + stages - 1);
-    addRun<S, R>(sums, area + step % stages * L::slot, here.low(), here.high());
-    if (here.endsUnit()) {
-      storeSums<F>(sums, here.segment(), firstRow + 16 * here.rows(), 0);
-      AXIOM_UNROLL
-      for (float &sum : sums)
-        sum = 0.0f;
-    }
-    here.next();
+  for (; !here.done(); here.nextUnit()) {
+    float sums[4] = {};
+    AXIOM_NO_UNROLL
+    do {
+      copyWait<stages - 2>();
+      warpSync(kAllLanes); // the stage is there; the one before it is done with
+      copyNext(step + stages - 1);
+      u32 low = here.low();
+      addRun<S, R>(sums, area + step % stages * L::slot, low, low + here.count());
+      ++step;
+    } while (here.nextStage());
+    storeSums<F>(sums, here.segment(), firstRow + 16 * here.rows(), 0);
   }
 }
 

@@ -46,7 +46,9 @@ inline void copyAsync(u32 to, const void *from, int site) { twin::copyAsync(to, 
 inline void copyAsyncOrZero(u32 to, const void *from, bool valid, int site) {
   twin::copyAsync(to, valid ? from : nullptr, site);
 }
-inline void copyAsyncCached(u32 to, const void *from, int site) { twin::copyAsync(to, from, site); }
+inline void copyAsyncCached(u32 to, const void *from, bool valid, int site) {
+  twin::copyAsync(to, valid ? from : nullptr, site);
+}
 inline void copyCommit(int site) { twin::copyCommit(site); }
 template <int pending> inline void copyWait(int site) { twin::copyWait(pending, site); }
 

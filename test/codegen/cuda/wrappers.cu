@@ -63,7 +63,7 @@ AXIOM_KERNEL(32, 1) shared(const Words4 *from, Words2 *to) {
 // CHECK: cp.async.commit_group;
 // CHECK: cp.async.cg.shared.global [%{{r[0-9]+}}], [%{{rd[0-9]+}}], 16, %{{r[0-9]+}};
 // CHECK: cp.async.commit_group;
-// CHECK: cp.async.ca.shared.global [%{{r[0-9]+}}], [%{{rd[0-9]+}}], 16;
+// CHECK: cp.async.ca.shared.global [%{{r[0-9]+}}], [%{{rd[0-9]+}}], 16, %{{r[0-9]+}};
 // CHECK: cp.async.commit_group;
 // CHECK: cp.async.wait_group 1;
 // CHECK: cp.async.wait_group 0;
@@ -73,7 +73,7 @@ AXIOM_KERNEL(32, 1) copies(const Words4 *from, Words4 *to, u32 valid) {
   copyCommit();
   copyAsyncOrZero(512 + at, from + threadIndex(), threadIndex() < valid);
   copyCommit();
-  copyAsyncCached(1024 + at, from + threadIndex());
+  copyAsyncCached(1024 + at, from + threadIndex(), threadIndex() < valid);
   copyCommit();
   copyWait<1>();
   store(to + threadIndex(), loadShared<Words4>(at));

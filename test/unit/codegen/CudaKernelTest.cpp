@@ -14,7 +14,8 @@ bool isLong() { return getenv("AXIOM_TEST_LONG") != nullptr; }
 
 /// In each order; the quick form in a random one, launches of up to `quickTokens` tokens. The first
 /// case unchecked, too.
-void check(std::vector<KernelCase> cases, uint32_t quickTokens = 45) {
+void check(std::vector<KernelCase> cases, uint32_t quickTokens = 45,
+           const codegen::FullGrid &full = {}) {
   std::vector<plan::KernelSpec> specs;
   std::vector<size_t> first;
   for (const KernelCase &c : cases) {
@@ -24,7 +25,7 @@ void check(std::vector<KernelCase> cases, uint32_t quickTokens = 45) {
       specs.back().name = "k" + std::to_string(specs.size());
     }
   }
-  Result<TwinKernels> kernels = TwinKernels::compile(specs);
+  Result<TwinKernels> kernels = TwinKernels::compile(specs, "", full);
   ASSERT_TRUE(kernels.ok()) << kernels.status().message();
   std::vector<twin::Order> orders = {twin::Order::Random};
   if (isLong())
@@ -52,6 +53,20 @@ TEST_P(CudaLinear, EqualsTheInterpreter) {
   check({plainCase(GetParam(), plainShapes), headCase(GetParam(), headShapes),
          swiGluCase(GetParam(), false, swiGluShapes), swiGluCase(GetParam(), true, swiGluShapes)});
 }
+
+/// As if the smallest shapes had rows enough for every GPU.
+class CudaLinearOfLargeModels : public testing::TestWithParam<AxmFormat> {};
+
+TEST_P(CudaLinearOfLargeModels, EqualsTheInterpreter) {
+  check({plainCase(GetParam(), plainShapes), headCase(GetParam(), headShapes),
+         swiGluCase(GetParam(), true, swiGluShapes)},
+        4, {1, 1});
+}
+
+INSTANTIATE_TEST_SUITE_P(QuantizedFormats, CudaLinearOfLargeModels,
+                         testing::Values(AXM_FORMAT_Q8, AXM_FORMAT_Q4F16, AXM_FORMAT_Q4,
+                                         AXM_FORMAT_Q6),
+                         [](const auto &param) { return std::string(formatName(param.param)); });
 
 INSTANTIATE_TEST_SUITE_P(AllFormats, CudaLinear, testing::ValuesIn(allFormats),
                          [](const auto &param) { return std::string(formatName(param.param)); });

@@ -30,9 +30,9 @@ struct Block {
 } // namespace
 
 Result<TwinKernels> TwinKernels::compile(const std::vector<plan::KernelSpec> &specs,
-                                         const std::string &header) {
+                                         const std::string &header, const codegen::FullGrid &full) {
   TwinKernels kernels;
-  kernels.source = codegen::emitCuda(specs);
+  kernels.source = codegen::emitCuda(specs, full);
   setenv("CXX", AXIOM_HOST_COMPILER, 0);
   // The header's guard keeps the one that is included from standing beside it.
   AXIOM_ASSIGN_OR_RETURN(std::string bytes,

@@ -12,9 +12,10 @@ namespace axiom::test {
 class TwinKernels {
 public:
   /// Emits and compiles; `header`: the changed text of one of the kernels' headers, which then
-  /// stands for it.
+  /// stands for it. `full`: as for emitCuda.
   static Result<TwinKernels> compile(const std::vector<plan::KernelSpec> &specs,
-                                     const std::string &header = "");
+                                     const std::string &header = "",
+                                     const codegen::FullGrid &full = {});
 
   /// Runs the launches of `kernelCase` with up to `mostTokens` tokens; its first kernel is number
   /// `first` here. Gives the first fault or difference in any byte of any operand, or nothing;
