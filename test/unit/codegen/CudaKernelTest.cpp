@@ -75,7 +75,7 @@ TEST(CudaLinearEdges, EqualTheInterpreter) {
   check({chosenLogitsCase(), specialActivationsCase()}, UINT32_MAX);
 }
 
-TEST(CudaCompile, NvrtcTakesEveryFormatAndEpilogue) {
+TEST(CudaCompile, NvrtcTakesTheKernels) {
   Result<std::string> version = codegen::nvrtcVersion();
   if (!version.ok())
     GTEST_SKIP() << version.status().message();
@@ -86,8 +86,10 @@ TEST(CudaCompile, NvrtcTakesEveryFormatAndEpilogue) {
       specs.back().name = "k" + std::to_string(specs.size());
     }
   };
+  // The quick form leaves most formats to test/codegen/cuda/gates.py, which compiles them too.
   for (AxmFormat format : allFormats)
-    add(swiGluCase(format, true, {swiGluShapes[0]}));
+    if (isLong() || format == AXM_FORMAT_Q6 || format == AXM_FORMAT_F32)
+      add(swiGluCase(format, true, {swiGluShapes[0]}));
   add(plainCase(AXM_FORMAT_Q4, {plainShapes[0]}));
   add(headCase(AXM_FORMAT_Q8, {headShapes[0]}));
   add(embedCase(AXM_FORMAT_Q6));
