@@ -63,15 +63,14 @@ ALL = (1, 4, 8, 32, 64)
 DECODE = (1, 4, 8)
 
 # Instructions and integer instructions of a warp for a weight byte, by format and tokens of a tile: 5 % above the most that any kernel
-# has on any architecture with NVRTC 13.0. While its memory brings a byte, an H100 issues 0.304 and 0.152 of them, an A100 0.348 and
-# 0.174 (docs/cuda.md, prediction): up to one token q4 and q6 are at that, q4f16, q8 and f16 below it.
+# has on any architecture with NVRTC 13.0.
 COSTS = {
-    ("q4", 1): (0.256, 0.168), ("q4", 4): (0.401, 0.265), ("q4", 8): (0.323, 0.179), ("q4", 32): (0.622, 0.224), ("q4", 64): (0.978, 0.27),
-    ("q4f16", 1): (0.206, 0.136), ("q4f16", 4): (0.349, 0.234), ("q4f16", 8): (0.259, 0.14), ("q4f16", 32): (0.576, 0.215),
-    ("q4f16", 64): (0.884, 0.238),
-    ("q6", 1): (0.241, 0.191), ("q6", 4): (0.351, 0.269), ("q6", 8): (0.314, 0.225), ("q6", 32): (0.593, 0.331), ("q6", 64): (0.962, 0.5),
-    ("q8", 1): (0.118, 0.08), ("q8", 4): (0.189, 0.128), ("q8", 8): (0.142, 0.085), ("q8", 32): (0.282, 0.097), ("q8", 64): (0.478, 0.147),
-    ("f16", 1): (0.113, 0.045), ("f16", 4): (0.175, 0.05), ("f16", 8): (0.269, 0.056), ("f16", 32): (0.932, 0.144),
+    ("q4", 1): (0.218, 0.142), ("q4", 4): (0.334, 0.227), ("q4", 8): (0.228, 0.091), ("q4", 32): (0.513, 0.167), ("q4", 64): (0.768, 0.159),
+    ("q4f16", 1): (0.192, 0.128), ("q4f16", 4): (0.298, 0.205), ("q4f16", 8): (0.191, 0.08), ("q4f16", 32): (0.449, 0.147),
+    ("q4f16", 64): (0.692, 0.142),
+    ("q6", 1): (0.201, 0.157), ("q6", 4): (0.285, 0.219), ("q6", 8): (0.226, 0.145), ("q6", 32): (0.489, 0.273), ("q6", 64): (0.74, 0.362),
+    ("q8", 1): (0.11, 0.074), ("q8", 4): (0.172, 0.118), ("q8", 8): (0.1, 0.044), ("q8", 32): (0.231, 0.079), ("q8", 64): (0.351, 0.076),
+    ("f16", 1): (0.081, 0.019), ("f16", 4): (0.145, 0.02), ("f16", 8): (0.231, 0.024), ("f16", 32): (0.798, 0.056),
 }
 
 # Bytes in flight on a multiprocessor, up to 8 tokens: what its memory needs (bytes it reads a second * latency / multiprocessors), and
@@ -80,21 +79,19 @@ FLIGHT = {
     "sm_80": (28000, "an A100 needs 6 kB"),
     "sm_86": (14000, "the GPUs of GDDR need 2 kB"),
     "sm_89": (14000, "an RTX 4090 needs 2 kB"),
-    "sm_90a": (42000, "an H100 needs 9 kB unloaded; required: 20 kB"),
-    "sm_100a": (42000, "a B200 needs 23 kB"),
+    "sm_90a": (45000, "an H100 needs 9 kB unloaded; required: 20 kB"),
+    "sm_100a": (45000, "a B200 needs 23 kB"),
     "sm_120": (14000, "the GPUs of GDDR need 4 kB"),
 }
 
 # Warps of a multiprocessor, by tokens of a tile: what registers and shared memory leave.
-LARGE = {1: 8, 4: 8, 8: 4, 32: 8, 64: 4}
-SMALL = {1: 8, 4: 4, 8: 2, 32: 4, 64: 4}
-WARPS = {"sm_80": LARGE, "sm_86": SMALL, "sm_89": SMALL, "sm_90a": {1: 16, 4: 12, 8: 6, 32: 8, 64: 8},
-         "sm_100a": {1: 16, 4: 12, 8: 6, 32: 8, 64: 8}, "sm_120": SMALL}
+SMALL = {1: 2, 4: 2, 8: 2, 32: 4, 64: 4}
+WARPS = {"sm_80": {1: 4, 4: 4, 8: 4, 32: 8, 64: 4}, "sm_86": SMALL, "sm_89": SMALL, "sm_90a": {1: 8, 4: 6, 8: 6, 32: 12, 64: 8},
+         "sm_100a": {1: 8, 4: 6, 8: 6, 32: 8, 64: 8}, "sm_120": SMALL}
 
-REGISTERS = {1: 108, 4: 153, 8: 172, 32: 196}  # of 64 tokens all 255: there the gate on spills is the bound
+REGISTERS = {1: 168, 4: 138, 8: 140, 32: 193}  # of 64 tokens all 255: there the gate on spills is the bound
 # Bytes of local memory and accesses to it, where 255 registers are too few: to be mended.
-SPILLS = {("q6", "sm_80", "down_64"): 12, ("q4", "sm_120", "down_64"): 58, ("q6", "sm_120", "o_64"): 58, ("q6", "sm_120", "down_64"): 36,
-          ("q6", "sm_120", "head_64"): 228}
+SPILLS = {("q6", "sm_120", "down_64"): 10}
 
 TABLE = [
     at_most("local", 0, "bytes of local memory and accesses to it: a spill goes through memory", but=tuple(SPILLS)),
@@ -113,7 +110,7 @@ TABLE = [
     *[at_least("flight", least, why, tokens=DECODE, architectures=(arch,)) for arch, (least, why) in FLIGHT.items()],
     *[at_least("warps", least, "registers and shared memory leave so many", tokens=(tokens,), architectures=(arch,))
       for arch, by_tokens in WARPS.items() for tokens, least in by_tokens.items()],
-    *[at_most(what, most, "what NVRTC 13.0 leaves; an H100's memory leaves room for 0.304, 0.152 of them integer", formats=(form,),
+    *[at_most(what, most, "what NVRTC 13.0 leaves; while its memory brings a byte, an H100 issues 0.304, 0.152 of them integer", formats=(form,),
               tokens=(tokens,)) for (form, tokens), pair in COSTS.items() for what, most in zip(("slots", "integer"), pair)],
 ]
 

@@ -145,10 +145,14 @@ def parts(code, multiplies):
     return found
 
 
-def round_trips(part, rounds=192):
+def round_trips(part, rounds=48):
     """How often a warp that runs this part waits for memory, one wait after the other, in one run through it: what it asked for
     while it waited comes with the same trip. A latency that dwarfs everything else is played through `rounds` iterations."""
     latency = 1_000_000
+    events = [(at, i, [c for c in range(6) if i.waits >> c & 1]) for at, i in enumerate(part.instructions)
+              if i.waits or i.loads or i.name in ("LDGSTS", "LDGDEPBAR", "DEPBAR")]
+    pending = {at: int(m.group(1), 16) for at, i, _ in events
+               if i.name == "DEPBAR" and (m := re.search(r"SB0, 0x([0-9a-f]+)", i.operands))}
     time, free = 0, [0] * 6  # when each counter is back at zero
     copies, groups = 0, []   # when the copies of the open group, and those of each closed one, are done
     times = rounds if part.loop else 1
@@ -156,20 +160,20 @@ def round_trips(part, rounds=192):
     for n in range(times):
         if n == times // 2:
             begins = time  # the first half fills what runs ahead
-        for i in part.instructions:
-            for counter in range(6):
-                if i.waits >> counter & 1:
-                    time = max(time, free[counter])
-            time += 1
+        last = 0
+        for at, i, waits in events:
+            time += at - last
+            last = at
+            time = max([time] + [free[c] for c in waits])
             if i.loads and i.raises != NO_COUNTER:
                 free[i.raises] = max(free[i.raises], time + latency)
             elif i.name == "LDGSTS":
                 copies = time + latency
             elif i.name == "LDGDEPBAR":
                 groups.append(copies)
-            elif i.name == "DEPBAR" and (m := re.search(r"SB0, 0x([0-9a-f]+)", i.operands)):
-                done = groups[:len(groups) - int(m.group(1), 16)] if groups else []
-                time = max([time] + done)
+            elif at in pending and len(groups) > pending[at]:
+                time = max(time, groups[len(groups) - pending[at] - 1])  # groups end in order
+        time += len(part.instructions) - last
     # A straight piece ends when what it asked for is there.
     if not part.loop:
         time = max([time] + free)
