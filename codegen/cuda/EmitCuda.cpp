@@ -1,8 +1,12 @@
 #include "codegen/cuda/EmitCuda.h"
 
+#include "codegen/cuda/AttentionForm.h"
+
+#include <algorithm>
 #include <cctype>
 #include <cstddef>
 #include <cstdio>
+#include <map>
 
 namespace axiom::codegen {
 
@@ -133,6 +137,10 @@ std::string emitConstants(const KernelSpec &spec) {
   }
   if (linear) {
     c.number("qrowBytes", AXM_QROW_BYTES(inner));
+    RowsForm prologue = rowsForm(spec);
+    c.number("rowThreads", prologue.threads);
+    c.number("rowParts", prologue.parts);
+    c.flag("stagedRow", prologue.staged);
     c.flag("norm", spec.prologue == Prologue::Norm);
     c.flag("quantizeIn", spec.prologue != Prologue::None && plan::anyRange(spec, true));
     c.flag("keepFloats", plan::anyRange(spec, false));
@@ -171,7 +179,6 @@ const char *bodyName(const KernelSpec &spec) {
   case KernelKind::RopeAngles:
     return "ropeAngles";
   case KernelKind::Attention:
-    return "attention";
   case KernelKind::Linear:
     break;
   }
@@ -229,12 +236,20 @@ CudaStage otherStage(const KernelSpec &spec) {
     stage.unitsPerBlock = kThreads;
     break;
   case KernelKind::Attention:
-    stage.units = spec.heads;
-    stage.unitsPerBlock = kWarps;
-    break;
   case KernelKind::Linear:
     break;
   }
+  return stage;
+}
+
+CudaStage attentionStage(const KernelSpec &spec, const AttentionForm &form) {
+  CudaStage stage;
+  stage.symbol = spec.name + "_" + (form.tiles ? "many" : std::to_string(form.mostTokens));
+  stage.threads = form.threads;
+  stage.sharedBytes = form.sharedBytes;
+  stage.units = form.units * form.splits;
+  stage.tokensPerTile = form.tokens;
+  stage.mostTokens = form.mostTokens;
   return stage;
 }
 
@@ -257,9 +272,86 @@ std::string emitForm(const std::string &name, const LinearForm &form) {
   return c.text + "};\n";
 }
 
+/// The constants F of kernels/AttentionBlock.h.
+std::string emitForm(const std::string &name, const AttentionForm &form) {
+  Constants c;
+  c.text = "struct " + name + " {\n";
+  c.number("tokens", form.tokens);
+  c.number("heads", form.heads);
+  c.number("unitsOfHead", form.unitsOfHead);
+  c.number("units", form.units);
+  c.number("splits", form.splits);
+  c.number("spans", form.spans);
+  c.number("rows", form.rows);
+  c.number("teamsOfBlock", form.teamsOfBlock);
+  c.number("groupThreads", form.groupThreads());
+  c.number("threads", form.threads);
+  c.number("dims", form.dims);
+  c.number("positions", form.positions);
+  c.number("slabBytes", form.slabBytes);
+  c.number("areaBytes", form.areaBytes);
+  c.number("stages", form.stages);
+  c.number("queryBytes", form.queryBytes);
+  c.number("queries", form.queries);
+  c.number("weights", form.weights);
+  c.number("places", form.places);
+  c.number("parts", form.parts);
+  c.number("slabs", form.slabs);
+  return c.text + "};\n";
+}
+
 void emitEntry(const CudaStage &stage, const std::string &call, std::string &text) {
   text += "AXIOM_KERNEL(" + std::to_string(stage.threads) + ", 1) " + stage.symbol +
           "(Launch launch) { " + call + "(launch); }\n";
+}
+
+CudaKernel emitKernel(const KernelSpec &spec, const FullGrid &full, std::string &text) {
+  std::string constants = spec.name + "Constants";
+  CudaKernel kernel;
+  if (plan::hasPrologue(spec)) {
+    RowsForm rows = rowsForm(spec);
+    kernel.prologue.symbol = spec.name + "_rows";
+    kernel.prologue.threads = rows.threads;
+    kernel.prologue.units = rows.parts;
+    kernel.prologue.sharedBytes = rows.sharedBytes;
+    emitEntry(kernel.prologue, "linearPrologue<" + constants + ">", text);
+    uint32_t inner = plan::rowStride(spec.inner);
+    if (spec.prologue == Prologue::Norm && plan::anyRange(spec, false))
+      kernel.scratchPerToken += 4 * inner;
+    if (plan::anyRange(spec, true))
+      kernel.scratchPerToken += AXM_QROW_BYTES(inner);
+  }
+  auto addBody = [&](const CudaStage &stage, const std::string &form, const std::string &body) {
+    text += form;
+    emitEntry(stage, body, text);
+    kernel.bodies.push_back(stage);
+  };
+  switch (spec.kind) {
+  case KernelKind::Linear:
+    for (const LinearForm &form : linearForms(spec, full)) {
+      CudaStage stage = linearStage(spec, form);
+      std::string name = stage.symbol + "Form";
+      addBody(stage, emitForm(name, form),
+              std::string(bodyName(spec)) + "<" + (form.many ? "Many" : "Few") + "<" + constants +
+                  ", " + name + ">>");
+    }
+    break;
+  case KernelKind::Attention:
+    for (const AttentionForm &form : attentionForms(spec, full)) {
+      CudaStage stage = attentionStage(spec, form);
+      std::string name = stage.symbol + "Form";
+      addBody(stage, emitForm(name, form),
+              std::string(form.tiles ? "attentionTiles" : "attentionSpans") + "<" + constants +
+                  ", " + name + ">");
+      kernel.scratchFixed = std::max(kernel.scratchFixed, form.scratchBytes);
+    }
+    break;
+  case KernelKind::Embed:
+  case KernelKind::RopeAngles:
+    addBody(otherStage(spec), "", std::string(bodyName(spec)) + "<" + constants + ">");
+    break;
+  }
+  return kernel;
 }
 
 } // namespace
@@ -267,40 +359,19 @@ void emitEntry(const CudaStage &stage, const std::string &call, std::string &tex
 CudaSource emitCuda(const std::vector<KernelSpec> &specs, const FullGrid &full) {
   CudaSource source;
   source.text = "#include \"codegen/cuda/kernels/Kernels.h\"\n\nnamespace axiom::device {\n";
+  std::map<std::string, size_t> known; // by everything but the name
   for (const KernelSpec &spec : specs) {
+    KernelSpec nameless = spec;
+    nameless.name.clear();
+    std::string all =
+        std::to_string(static_cast<int>(spec.kind)) + bodyName(spec) + emitConstants(nameless);
+    auto [same, added] = known.emplace(all, source.kernels.size());
+    if (!added) {
+      source.kernels.push_back(source.kernels[same->second]);
+      continue;
+    }
     source.text += "\n" + emitConstants(spec);
-    std::string constants = spec.name + "Constants";
-    CudaKernel kernel;
-    bool linear = spec.kind == KernelKind::Linear;
-    if (plan::hasPrologue(spec)) {
-      kernel.prologue.symbol = spec.name + "_rows";
-      kernel.prologue.threads = kThreads;
-      kernel.prologue.units = 1;
-      kernel.prologue.unitsPerBlock = kWarps;
-      emitEntry(kernel.prologue, "linearPrologue<" + constants + ">", source.text);
-      uint32_t inner = plan::rowStride(spec.inner);
-      if (spec.prologue == Prologue::Norm && plan::anyRange(spec, false))
-        kernel.scratchPerToken += 4 * inner;
-      if (plan::anyRange(spec, true))
-        kernel.scratchPerToken += AXM_QROW_BYTES(inner);
-    }
-    if (linear)
-      for (const LinearForm &form : linearForms(spec, full)) {
-        CudaStage stage = linearStage(spec, form);
-        std::string name = stage.symbol + "Form";
-        source.text += emitForm(name, form);
-        emitEntry(stage,
-                  std::string(bodyName(spec)) + "<" + (form.many ? "Many" : "Few") + "<" +
-                      constants + ", " + name + ">>",
-                  source.text);
-        kernel.bodies.push_back(stage);
-      }
-    else {
-      kernel.bodies.push_back(otherStage(spec));
-      emitEntry(kernel.bodies.back(), std::string(bodyName(spec)) + "<" + constants + ">",
-                source.text);
-    }
-    source.kernels.push_back(kernel);
+    source.kernels.push_back(emitKernel(spec, full, source.text));
   }
   source.text += "\n} // namespace axiom::device\n";
   return source;

@@ -46,7 +46,8 @@ struct CudaSource {
   std::vector<CudaKernel> kernels; ///< of each spec
 };
 
-/// The names of the specs must differ. `full`: what small kernels should fill.
+/// The names of the specs must differ. Specs that differ in nothing else share their kernel, by the
+/// name of the first. `full`: what small kernels should fill.
 CudaSource emitCuda(const std::vector<plan::KernelSpec> &specs, const FullGrid &full = {});
 
 } // namespace axiom::codegen

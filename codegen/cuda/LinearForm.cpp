@@ -158,6 +158,18 @@ LinearForm manyForm(const KernelSpec &spec, uint32_t tokens, uint32_t most) {
 
 } // namespace
 
+RowsForm rowsForm(const KernelSpec &spec) {
+  RowsForm form;
+  uint32_t inner = plan::rowStride(spec.inner);
+  form.threads = std::min(32 * kWarps, plan::padTo(inner / 4, 32));
+  form.parts = ceilDiv(inner, 4 * form.threads);
+  if (spec.prologue == plan::Prologue::Norm) {
+    form.staged = 16 + 4 * inner <= AXM_CUDA_SHARED;
+    form.sharedBytes = 16 + (form.staged ? 4 * inner : 0);
+  }
+  return form;
+}
+
 std::vector<LinearForm> linearForms(const KernelSpec &spec, const FullGrid &full) {
   std::vector<LinearForm> forms;
   for (uint32_t tokens : {1u, 4u, 8u})

@@ -29,13 +29,21 @@ struct LinearForm {
 };
 
 /// What fills the largest GPU: blocks so that each multiprocessor has one, warps so that each
-/// scheduler has one.
+/// scheduler has one. Spans of attention whose states may meet in the scratch: 256k positions.
 struct FullGrid {
-  uint32_t blocks = 144, warps = 512;
+  uint32_t blocks = 144, warps = 512, spans = 1024;
 };
 
 /// By rising mostTokens.
 std::vector<LinearForm> linearForms(const plan::KernelSpec &spec, const FullGrid &full = {});
+
+/// The prologue: a block has a row and a part of its columns, a thread four of them.
+struct RowsForm {
+  uint32_t threads = 0, parts = 0;
+  bool staged = false; ///< the row goes through shared memory for its norm
+  uint32_t sharedBytes = 0;
+};
+RowsForm rowsForm(const plan::KernelSpec &spec);
 
 } // namespace axiom::codegen
 

@@ -14,6 +14,10 @@ template <class R, u32 tokens> struct DotsLayout {
   static constexpr u32 runPieces = (R::runBytes + 8 * R::groupBytes) / 16;
   static constexpr u32 values = 16 * runPieces, pairs = values + tokens * 256;
   static constexpr u32 terms = dotsTermBytes(hasMin(R::format));
+  static constexpr u32 termPitch = dotsTermPitch(hasMin(R::format));
+  // The groups of a team: team * distance, and `apart` more. Terms lie in the order in which teams
+  // come to them, so that those of four teams lie side by side.
+  static constexpr u32 distance = dotsDistance(R::groupBytes), apart = distance == 1 ? 4 : 1;
   static_assert(pairs + tokens * 64 == slot);
 };
 
@@ -70,31 +74,32 @@ AXIOM_DEVICE Terms<tokens> groupTerms(const RunScale &run, const RowAt &at, u32 
 /// To where the second phase finds them. A group that the segment does not have leaves what changes
 /// no sum, not even a -0.
 template <class R, u32 tokens>
-AXIOM_DEVICE void storeTerms(u32 terms, u32 group, u32 row, const Terms<tokens> &v, bool valid) {
-  constexpr u32 bytes = DotsLayout<R, tokens>::terms;
+AXIOM_DEVICE void storeTerms(u32 to, const Terms<tokens> &v, bool valid) {
   AXIOM_UNROLL
   for (u32 t = 0; t < tokens; ++t) {
-    u32 to = terms + ((t * 8 + group) * 8 + row) * bytes;
+    u32 at = to + t * DotsLayout<R, tokens>::termPitch;
     u32 dot = asBits(valid ? v.dot[t] : 0.0f), factor = asBits(valid ? v.factor[t] : -0.0f);
     if constexpr (hasMin(R::format))
       storeShared(
-          to, Words4{dot, factor, asBits(valid ? v.min : 0.0f), asBits(valid ? v.sum[t] : -0.0f)});
+          at, Words4{dot, factor, asBits(valid ? v.min : 0.0f), asBits(valid ? v.sum[t] : -0.0f)});
     else
-      storeShared(to, Words2{dot, factor});
+      storeShared(at, Words2{dot, factor});
   }
 }
 
 /// Continues a row's and token's sum with a run.
 template <class R> AXIOM_DEVICE float addTerms(float sum, u32 terms) {
-  constexpr u32 bytes = DotsLayout<R, 1>::terms;
+  using L = DotsLayout<R, 1>;
   AXIOM_UNROLL
   for (u32 group = 0; group < 8; ++group) {
+    constexpr u32 teams = 4;
+    u32 place = (L::distance == 1 ? group : group % 2 * teams + group / 2) * 8 * L::terms;
     if constexpr (hasMin(R::format)) {
-      Words4 v = loadShared<Words4>(terms + group * 8 * bytes);
+      Words4 v = loadShared<Words4>(terms + place);
       sum = fma(asFloat(v.x), asFloat(v.y), sum);
       sum = fma(asFloat(v.z), asFloat(v.w), sum);
     } else {
-      Words2 v = loadShared<Words2>(terms + group * 8 * bytes);
+      Words2 v = loadShared<Words2>(terms + place);
       sum = fma(asFloat(v.x), asFloat(v.y), sum);
     }
   }
@@ -109,9 +114,7 @@ AXIOM_DEVICE void dots(const QuantizedRows<S> &input, const u8 *weights, u32 str
                        u32 area, u32 firstRow) {
   using L = DotsLayout<R, F::tokens>;
   constexpr u32 stages = F::stages, tokens = F::tokens;
-  // The groups of the lane's team: number `group` of a run and the `apart`-th behind it.
-  constexpr u32 distance = dotsDistance(R::groupBytes), apart = distance == 1 ? 4 : 1;
-  u32 lane = laneIndex(), row = lane % 8, token = lane / 8, group = lane / 8 * distance;
+  u32 lane = laneIndex(), row = lane % 8, token = lane / 8, group = lane / 8 * L::distance;
   UnitPlace<S, R, 8, F::warpsOfRange> ahead(warp, stripes * S::segments), here = ahead;
   auto copyNext = [&](u32 step) {
     if (!ahead.done()) {
@@ -126,7 +129,7 @@ AXIOM_DEVICE void dots(const QuantizedRows<S> &input, const u8 *weights, u32 str
   AXIOM_UNROLL
   for (u32 step = 0; step + 1 < stages; ++step)
     copyNext(step);
-  const u32 terms = area + stages * L::slot, mine = terms + (token * 64 + row) * L::terms;
+  const u32 terms = area + stages * L::slot, mine = terms + token * L::termPitch + row * L::terms;
   u32 step = 0;
   auto addRun = [&](float sum) {
     copyWait<stages - 2>();
@@ -139,7 +142,7 @@ AXIOM_DEVICE void dots(const QuantizedRows<S> &input, const u8 *weights, u32 str
     bool valid[2];
     AXIOM_UNROLL
     for (u32 i = 0; i < 2; ++i) {
-      u32 own = group + i * apart;
+      u32 own = group + i * L::apart;
       valid[i] = aligned<S, 8>() || (own >= low && own < high);
       if (!valid[i])
         own = low; // there is one
@@ -149,7 +152,7 @@ AXIOM_DEVICE void dots(const QuantizedRows<S> &input, const u8 *weights, u32 str
     }
     AXIOM_UNROLL
     for (u32 i = 0; i < 2; ++i)
-      storeTerms<R, tokens>(terms, group + i * apart, row, v[i], valid[i]);
+      storeTerms<R, tokens>(terms + (32 * i + lane) * L::terms, v[i], valid[i]);
     warpSync(kAllLanes); // the terms are there
     ++step;
     return token < tokens ? addTerms<R>(sum, mine) : 0.0f;

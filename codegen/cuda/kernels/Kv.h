@@ -27,28 +27,14 @@ template <class S> struct KvHead {
   }
 };
 
-/// The memory of block `index` of the token's sequence, for KV head `head`.
-template <class S> AXIOM_DEVICE KvHead<S> kvHead(const Launch &l, u32 t, u32 index, u32 head) {
-  u32 table = loadConstant<u32>(l.args[S::kTableOffsets] + 4 * t);
+/// Where the block table of a token's sequence begins.
+template <class S> AXIOM_DEVICE u32 tableOf(const Launch &l, u32 t) {
+  return loadConstant<u32>(l.args[S::kTableOffsets] + 4 * t);
+}
+/// The memory of block `index` of a sequence, for KV head `head`.
+template <class S> AXIOM_DEVICE KvHead<S> kvHead(const Launch &l, u32 table, u32 index, u32 head) {
   u32 block = loadConstant<u32>(l.args[S::kBlockTables] + 4 * static_cast<u64>(table + index));
   return {l.args[S::kKv] + block * S::kvBlockBytes + head * S::kvHeadBytes};
-}
-
-struct Two {
-  float first, second;
-};
-/// Two elements that lie side by side, at a multiple of their size.
-template <KvType type> AXIOM_DEVICE Two loadTwo(const u8 *at) {
-  if constexpr (type == KvType::F32) {
-    Words2 both = load<Words2>(at);
-    return {asFloat(both.x), asFloat(both.y)};
-  } else if constexpr (type == KvType::F16) {
-    u32 both = load<u32>(at);
-    return {halfToFloat(static_cast<u16>(both)), halfToFloat(static_cast<u16>(both >> 16))};
-  } else {
-    u16 both = load<u16>(at);
-    return {toFloat(static_cast<i8>(both)), toFloat(static_cast<i8>(both >> 8))};
-  }
 }
 
 } // namespace axiom::device

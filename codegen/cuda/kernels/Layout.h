@@ -24,8 +24,12 @@ AXIOM_LAYOUT unsigned dotsSlot(unsigned groupBytes, unsigned runBytes, unsigned 
 }
 /// What the rows, tokens and groups of a run come to: dot, its factor [, minimum, sum].
 AXIOM_LAYOUT unsigned dotsTermBytes(bool hasMin) { return hasMin ? 16 : 8; }
+/// From token to token: what 16 or 32 lanes read at a time lies in different banks.
+AXIOM_LAYOUT unsigned dotsTermPitch(bool hasMin) {
+  return 8 * 8 * dotsTermBytes(hasMin) + (hasMin ? 0 : 64);
+}
 AXIOM_LAYOUT unsigned dotsTerms(bool hasMin, unsigned tokens) {
-  return 8 * 8 * tokens * dotsTermBytes(hasMin);
+  return tokens * dotsTermPitch(hasMin);
 }
 
 //===-- Quads: up to 4 tokens, many rows ------------------------------------===//

@@ -87,7 +87,7 @@ template <class B> AXIOM_DEVICE void swiGlu(const Launch &l) {
     float x = mul(silu(gate), up);
     u8 *out = l.args[S::kOut] + static_cast<u64>(work.token + t) * S::outBytes;
     if constexpr (S::quantizeOut)
-      storeGroup<true>(out, S::outInner, group, x);
+      storeGroup(out, S::outInner, group, x);
     else
       store(out + 4 * feature, x);
   }

@@ -16,7 +16,7 @@ template <class S> struct HeadRow {
 };
 
 template <class S> AXIOM_DEVICE void normHead(const HeadRow<S> &row, const u8 *weight) {
-  float scale = rmsScale(S::headDim, S::normEps, [&](u32 i) { return row.get(i); });
+  float scale = rmsScale<S::headDim>(S::normEps, [&](u32 i) { return row.get(i); });
   for (u32 i = laneIndex(); i < S::paddedDim; i += kWarp)
     row.set(i, mul(mul(row.get(i), scale), loadConstant<float>(weight + 4 * i)));
   warpSync(kAllLanes);
@@ -80,7 +80,7 @@ AXIOM_DEVICE void qkvHead(const Launch &l, u32 head, u32 token) {
         store(to + 4 * i, mul(row.get(i), S::qScale));
     } else {
       u32 position = loadConstant<u32>(l.args[S::kPositions] + 4 * t);
-      storeKv<S>(row, kvHead<S>(l, t, position / 64, head), position % 64, part - 1);
+      storeKv<S>(row, kvHead<S>(l, tableOf<S>(l, t), position / 64, head), position % 64, part - 1);
     }
   }
 }

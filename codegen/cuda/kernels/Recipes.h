@@ -72,15 +72,28 @@ AXIOM_DEVICE float maxOfWarp(float v) {
 }
 
 /// 1 / sqrt(mean of squares + eps) of n values; get(i) gives one.
-template <typename Get> AXIOM_DEVICE float rmsScale(u32 n, float eps, Get get) {
+template <u32 n, typename Get> AXIOM_DEVICE float rmsScale(float eps, Get get) {
   float a = 0.0f, b = 0.0f;
-  for (u32 i = laneIndex(); i < n; i += 64) {
-    float x = get(i);
-    a = fma(x, x, a);
-    if (i + 32 < n) {
-      x = get(i + 32);
-      b = fma(x, x, b);
+  // Some at a time, so that their loads are under way together.
+  constexpr u32 whole = n / 512 * 512;
+  AXIOM_NO_UNROLL
+  for (u32 i = laneIndex(); i < whole; i += 512) {
+    float x[16];
+    AXIOM_UNROLL
+    for (u32 k = 0; k < 16; ++k)
+      x[k] = get(i + 32 * k);
+    AXIOM_UNROLL
+    for (u32 k = 0; k < 16; k += 2) {
+      a = fma(x[k], x[k], a);
+      b = fma(x[k + 1], x[k + 1], b);
     }
+  }
+  AXIOM_UNROLL
+  for (u32 k = whole; k < n; k += 64) {
+    u32 i = k + laneIndex();
+    float x = i < n ? get(i) : 0.0f, y = i + 32 < n ? get(i + 32) : 0.0f;
+    a = i < n ? fma(x, x, a) : a;
+    b = i + 32 < n ? fma(y, y, b) : b;
   }
   float mean = div(halve64(a, b), static_cast<float>(n));
   return div(1.0f, sqrt(add(mean, eps)));

@@ -54,7 +54,8 @@ std::vector<Mutant> allMutants() {
 /// first.
 std::vector<KernelCase> casesFor(const std::string &header) {
   std::vector<KernelCase> cases;
-  bool heads = header == "Attention.h" || header == "Kv.h" || header == "Qkv.h";
+  bool attention = header.rfind("Attention", 0) == 0;
+  bool heads = attention || header == "Kv.h" || header == "Qkv.h";
   if (!heads && header != "Tables.h")
     for (AxmFormat format : allFormats) {
       cases.push_back(plainCase(format, {{640, 72, {288, 416}}, {40, 40}}));
@@ -68,7 +69,7 @@ std::vector<KernelCase> casesFor(const std::string &header) {
       cases.push_back(embedCase(format));
   for (const Heads &shape : headsShapes) {
     cases.push_back(headsCase(shape));
-    if (header == "Attention.h")
+    if (attention)
       cases.push_back(contextsCase(shape));
   }
   return cases;

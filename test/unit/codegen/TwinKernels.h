@@ -23,6 +23,12 @@ public:
   std::string check(const KernelCase &kernelCase, size_t first, uint32_t mostTokens,
                     const twin::LaunchOptions &how, size_t &ran) const;
 
+  /// One launch, of kernel number `kernel` here. Gives the first fault or difference, or nothing;
+  /// `counts`: of the kernel's body.
+  std::string runLaunch(const KernelLaunch &launch, const plan::KernelSpec &spec, size_t kernel,
+                        const twin::LaunchOptions &how, twin::Counts *counts = nullptr) const;
+  const codegen::CudaKernel &kernel(size_t number) const { return source.kernels[number]; }
+
 private:
   TwinKernels() = default;
   codegen::CudaSource source;
@@ -36,7 +42,7 @@ private:
   };
   std::string run(const codegen::CudaStage &stage, const std::vector<uint8_t *> &args,
                   const Shared &shared, const twin::GlobalMemory &memory,
-                  const twin::LaunchOptions &how) const;
+                  const twin::LaunchOptions &how, twin::Counts *counts) const;
 };
 
 } // namespace axiom::test
