@@ -265,6 +265,7 @@ std::string emitForm(const std::string &name, const LinearForm &form) {
   c.number("floatStages", form.floatStages);
   c.number("areaBytes", form.areaBytes);
   c.number("areas", form.areas);
+  c.number("joins", form.joins);
   c.number("results", form.results);
   c.number("sharedBytes", form.sharedBytes);
   c.flag("quads", form.quads);

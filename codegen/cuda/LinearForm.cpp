@@ -59,7 +59,10 @@ bool placeMemory(const KernelSpec &spec, LinearForm &form) {
   uint32_t warps = form.ranges * form.warpsOfRange;
   form.areaBytes = areaBytes(spec, form);
   form.areas = form.many && !all(spec, false) ? form.stages * device::panelTokens(form.tokens) : 0;
-  uint32_t end = form.areas + warps * form.areaBytes;
+  form.joins = form.areas + warps * form.areaBytes;
+  uint32_t sums =
+      std::max(all(spec, false) ? 0 : form.tokens / 2, all(spec, true) ? 0 : device::kFloatTokens);
+  uint32_t end = form.joins + (form.many ? form.threads() * device::joinBytes(segments, sums) : 0);
   uint32_t results = device::resultBytes(form.many ? 1 : segments, form.tokens, form.rows());
   // Results of many tokens take the place of the stages, unless warps finish at different times.
   form.results = form.many && all(spec, true) ? 0 : end;
@@ -134,9 +137,9 @@ LinearForm manyForm(const KernelSpec &spec, uint32_t tokens, uint32_t most) {
   form.many = true;
   form.ranges = spec.epilogue == Epilogue::SwiGlu ? 2 : 1;
   uint32_t stripes = plan::packedRows(spec.ranges[0]) / AXM_STRIPE;
-  uint32_t warps = kWarps / form.ranges;
-  if (all(spec, false))
-    warps /= 2;
+  // What waits in a join takes as much shared memory as the stages: then for fewer warps.
+  bool small = all(spec, false) || !spec.cuts.empty();
+  uint32_t warps = (small ? kWarps / 2 : kWarps) / form.ranges;
   switch (spec.epilogue) {
   case Epilogue::Store:
   case Epilogue::Residual:
@@ -174,13 +177,15 @@ std::vector<LinearForm> linearForms(const KernelSpec &spec, const FullGrid &full
   std::vector<LinearForm> forms;
   for (uint32_t tokens : {1u, 4u, 8u})
     forms.push_back(fewForm(spec, tokens, tokens, full));
-  // A warp keeps the sums of a tile for each level of the tree of segments in registers.
-  bool wide = all(spec, true) && spec.cuts.size() < 4;
-  if (wide)
+  LinearForm many;
+  for (uint32_t tokens = all(spec, true) ? 64 : 32;; tokens /= 2) {
+    many = manyForm(spec, tokens, UINT32_MAX);
+    if (many.sharedBytes <= AXM_CUDA_SHARED || tokens == 16)
+      break;
+  }
+  if (many.tokens > 32)
     forms.push_back(manyForm(spec, 32, 32));
-  forms.push_back(manyForm(spec, wide ? 64 : 32, UINT32_MAX));
-  while (forms.back().sharedBytes > AXM_CUDA_SHARED && forms.back().tokens > 16)
-    forms.back() = manyForm(spec, forms.back().tokens / 2, UINT32_MAX);
+  forms.push_back(many);
   return forms;
 }
 

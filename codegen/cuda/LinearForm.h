@@ -21,7 +21,8 @@ struct LinearForm {
   uint32_t warpsOfRange = 0;
   uint32_t stages = 0, floatStages = 0; ///< of copies to shared memory
   uint32_t areaBytes = 0;               ///< shared memory of a warp
-  uint32_t areas = 0, results = 0;      ///< where the warps' areas and the results begin
+  /// Where the warps' areas, what waits in joins, and the results begin.
+  uint32_t areas = 0, joins = 0, results = 0;
   uint32_t sharedBytes = 0;
 
   uint32_t threads() const { return 32 * ranges * warpsOfRange; }

@@ -90,7 +90,7 @@ AXIOM_DEVICE void floats(const FloatRows &input, const u8 *weights, u32 stripes,
     copyNext(step);
   u32 step = 0;
   float sums[tokens];
-  Join<segments, tokens> join;
+  Join<segments, tokens, F::threads> join(F::joins);
   AXIOM_NO_UNROLL
   for (; !here.done(); here.nextUnit()) {
     for (float &sum : sums)

@@ -56,6 +56,7 @@ template <class B> AXIOM_DEVICE void headTiles(const Launch &l) {
     return reinterpret_cast<float *>(l.args[S::kOut]) +
            static_cast<u64>(work.token + t) * S::outStride;
   };
+  AXIOM_NO_UNROLL
   for (u32 end = smaller(part + rounds, allParts); part < end; ++part) {
     B::template products<R, R>(l, part * F::stripes, work.token);
     for (u32 i = threadIndex(); i < F::rows * here; i += F::threads)

@@ -82,6 +82,20 @@ AXIOM_LAYOUT unsigned floatSlot(unsigned groupBytes, unsigned tokens) {
   return kFloatStripes * floatPitch(groupBytes) + tokens * 128;
 }
 
+//===-- Segments -----------------------------------------------------------===//
+
+/// Sums of a join that wait for others, at most: the levels of the tree of so many segments.
+AXIOM_LAYOUT unsigned joinLevels(unsigned segments) {
+  unsigned levels = 0;
+  for (unsigned n = segments - 1; n > 0; n /= 2)
+    ++levels;
+  return levels;
+}
+/// Of `count` sums of a thread.
+AXIOM_LAYOUT unsigned joinBytes(unsigned segments, unsigned count) {
+  return 4 * joinLevels(segments) * count;
+}
+
 //===-- Results -------------------------------------------------------------===//
 
 /// From token to token of the sums of a block's rows, in floats: so that the rows and tokens of a C

@@ -89,7 +89,7 @@ AXIOM_DEVICE void panel(const QuantizedRows<S> &input, const u8 *weights, u32 st
     copyNext(step);
   u32 step = 0;
   float sums[F::tokens / 2];
-  Join<S::segments, F::tokens / 2> join;
+  Join<S::segments, F::tokens / 2, F::threads> join(F::joins);
   AXIOM_NO_UNROLL
   for (; !here.done(); here.nextUnit()) {
     for (float &sum : sums)

@@ -3,7 +3,7 @@
 //
 // A form's constants come from the emitter: `tokens` of a tile, `ranges` of rows that lie in a
 // block (SwiGLU: gate and up), `stripes` of each, `warpsOfRange`, `stages`, `floatStages`,
-// `areaBytes` of a warp, `sharedBytes` of the block.
+// `areaBytes` of a warp; `areas`, `joins` and `results`: where in shared memory those begin.
 #ifndef AXIOM_CODEGEN_CUDA_KERNELS_PRODUCTS_H
 #define AXIOM_CODEGEN_CUDA_KERNELS_PRODUCTS_H
 

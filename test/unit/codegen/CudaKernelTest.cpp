@@ -14,7 +14,7 @@ bool isLong() { return getenv("AXIOM_TEST_LONG") != nullptr; }
 
 /// In each order; the quick form in a random one, launches of up to `quickTokens` tokens. The first
 /// case unchecked, too.
-void check(std::vector<KernelCase> cases, uint32_t quickTokens = 45,
+void check(std::vector<KernelCase> cases, uint32_t quickTokens = 49,
            const codegen::FullGrid &full = {}) {
   std::vector<plan::KernelSpec> specs;
   std::vector<size_t> first;
