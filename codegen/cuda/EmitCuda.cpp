@@ -211,7 +211,7 @@ CudaStage linearStage(const KernelSpec &spec, const LinearForm &form) {
     stage.units = (rows + rangeRows - 1) / rangeRows;
     break;
   case Epilogue::Qkv:
-    stage.units = spec.heads + 2 * spec.kvHeads;
+    stage.units = (spec.heads + 2 * spec.kvHeads) * form.headParts;
     break;
   case Epilogue::Head: {
     uint32_t unit = form.many ? AXM_TILE_IDS : rangeRows;
@@ -259,6 +259,7 @@ std::string emitForm(const std::string &name, const LinearForm &form) {
   c.text = "struct " + name + " {\n";
   c.number("tokens", form.tokens);
   c.number("ranges", form.ranges);
+  c.number("headParts", form.headParts);
   c.number("stripes", form.stripes);
   c.number("warpsOfRange", form.warpsOfRange);
   c.number("stages", form.stages);

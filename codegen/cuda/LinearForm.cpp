@@ -80,6 +80,18 @@ bool fit(const KernelSpec &spec, LinearForm &form, uint32_t most = 4) {
   return false;
 }
 
+/// Blocks that share a head so that the grid is full, each with `unit` stripes of a half or more.
+uint32_t headParts(const KernelSpec &spec, uint32_t unit, const FullGrid &full) {
+  // The norm of a head and the scale of its int8 are of all its rows.
+  if (spec.qkNorm || spec.kvType == AXM_KV_INT8 || spec.headDim % (2 * AXM_STRIPE) != 0)
+    return 1;
+  uint32_t half = spec.headDim / (2 * AXM_STRIPE), heads = spec.heads + 2 * spec.kvHeads, parts = 1;
+  for (uint32_t n = 2; n <= half && heads * parts < full.blocks; ++n)
+    if (half % n == 0 && half / n >= unit)
+      parts = n;
+  return parts;
+}
+
 /// A warp has a unit: some stripes and a segment of K.
 LinearForm fewForm(const KernelSpec &spec, uint32_t tokens, uint32_t most, const FullGrid &full) {
   LinearForm form;
@@ -92,6 +104,10 @@ LinearForm fewForm(const KernelSpec &spec, uint32_t tokens, uint32_t most, const
     allStripes += plan::packedRows(range) / AXM_STRIPE;
   form.quads = tokens <= 4 && all(spec, true) && allStripes / 4 * segments >= full.warps;
   uint32_t unit = form.quads ? 4 : all(spec, false) ? device::kFloatStripes : tokens <= 4 ? 1 : 2;
+  if (isQkv(spec)) {
+    form.headParts = headParts(spec, unit, full);
+    form.ranges = form.headParts > 1 ? 2 : 1;
+  }
   for (uint32_t warps = form.quads ? kWarps / 2 : kWarps; warps >= 1; warps /= 2) {
     uint32_t ofRange = std::max(1u, warps / form.ranges);
     // Units beside each other; of more segments than warps, the same number for each warp.
@@ -113,7 +129,8 @@ LinearForm fewForm(const KernelSpec &spec, uint32_t tokens, uint32_t most, const
       form.stripes = AXM_GROUP / AXM_STRIPE;
       break;
     case Epilogue::Qkv:
-      form.stripes = headStripes(spec);
+      // Of a part, from each half.
+      form.stripes = headStripes(spec) / (form.headParts == 1 ? 1 : 2 * form.headParts);
       break;
     case Epilogue::Head:
       form.stripes = 8;

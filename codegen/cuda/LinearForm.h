@@ -16,8 +16,10 @@ struct LinearForm {
   uint32_t tokens = 0;     ///< of a block's tile
   bool many = false;       ///< codegen/cuda/kernels/Products.h: Many, else Few
   bool quads = false;      ///< up to 4 tokens: by Quads.h, else by Dots.h
-  uint32_t ranges = 1;     ///< of which a block has rows: 2 for SwiGLU, else 1
-  uint32_t stripes = 0;    ///< of each of them
+  /// Of which a block has rows: 2 for SwiGLU and for parts of heads, else 1.
+  uint32_t ranges = 1;
+  uint32_t headParts = 1; ///< QKV: blocks that share a head
+  uint32_t stripes = 0;   ///< of each of them
   uint32_t warpsOfRange = 0;
   uint32_t stages = 0, floatStages = 0; ///< of copies to shared memory
   uint32_t areaBytes = 0;               ///< shared memory of a warp

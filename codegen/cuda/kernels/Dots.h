@@ -21,8 +21,9 @@ template <class R, u32 tokens> struct DotsLayout {
   static_assert(pairs + tokens * 64 == slot);
 };
 
-/// The dot of a row's and a token's group as f32; Q6: with the scales of its halves.
-template <Format format>
+/// The dot of a row's and a token's group as f32; Q6: with the scales of its halves. `times16`: as
+/// for twoWords().
+template <Format format, bool times16>
 AXIOM_DEVICE float groupDot(const TwoWords (&w)[4], const Words4 &low, const Words4 &high,
                             const RowScale &scale) {
   const u32 x[8] = {low.x, low.y, low.z, low.w, high.x, high.y, high.z, high.w};
@@ -39,7 +40,7 @@ AXIOM_DEVICE float groupDot(const TwoWords (&w)[4], const Words4 &low, const Wor
     }
   if constexpr (format == Format::Q6)
     return toFloat(scale.first * a + scale.last * b);
-  return sub(asFloat(static_cast<u32>(a + b)), kMagic);
+  return sub(asFloat(static_cast<u32>(a + (times16 ? b >> 4 : b))), kMagic);
 }
 
 /// What a row and a group come to for each token.
@@ -52,10 +53,12 @@ template <u32 tokens> struct Terms {
 template <class R, u32 tokens>
 AXIOM_DEVICE Terms<tokens> groupTerms(const RunScale &run, const RowAt &at, u32 group, u32 values,
                                       u32 pair) {
+  // One shift of the dot instead of four of words.
+  constexpr bool times16 = tokens == 1 && hasMin(R::format);
   TwoWords words[4];
   AXIOM_UNROLL
   for (u32 m = 0; m < 4; ++m)
-    words[m] = twoWords<R::format>(at, group, m, 0);
+    words[m] = twoWords<R::format, times16>(at, group, m, 0);
   RowScale scale = rowScale<R::format>(run, at, group);
   Terms<tokens> v;
   v.min = scale.min;
@@ -64,7 +67,7 @@ AXIOM_DEVICE Terms<tokens> groupTerms(const RunScale &run, const RowAt &at, u32 
     Words4 low = loadShared<Words4>(values + 256 * t),
            high = loadShared<Words4>(values + 256 * t + 16);
     Words2 both = loadShared<Words2>(pair + 64 * t);
-    v.dot[t] = groupDot<R::format>(words, low, high, scale);
+    v.dot[t] = groupDot<R::format, times16>(words, low, high, scale);
     v.factor[t] = mul(scale.scale, asFloat(both.x));
     v.sum[t] = asFloat(both.y);
   }

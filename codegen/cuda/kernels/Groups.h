@@ -73,15 +73,17 @@ AXIOM_DEVICE u32 signedCodes(u32 codes) {
 struct TwoWords {
   u32 low, high;
 };
-/// Word i = `index` behind at.words, which is number `word` of the row.
-template <Format format>
+/// Word i = `index` behind at.words, which is number `word` of the row. `times16`: the high word's
+/// unsigned codes stay where they lie, which is 16 times as much.
+template <Format format, bool times16 = false>
 AXIOM_DEVICE TwoWords twoWords(const RowAt &at, u32 group, u32 index, u32 word) {
   u32 from = at.words + group + headerBytes(format) + 32 * index;
   if constexpr (format == Format::Q8) {
     return {loadShared<u32>(from), loadShared<u32>(from + 128)};
   } else {
     u32 nibbles = loadShared<u32>(from);
-    TwoWords w = {nibbles & 0x0f0f0f0fu, nibbles >> 4 & 0x0f0f0f0fu};
+    TwoWords w = {nibbles & 0x0f0f0f0fu,
+                  times16 ? nibbles & 0xf0f0f0f0u : nibbles >> 4 & 0x0f0f0f0fu};
     if constexpr (format == Format::Q6) {
       // The codes' high bits: a word of a row for each half.
       u32 bits = at.words - 32 * word + group + headerBytes(format) + 128,

@@ -46,10 +46,9 @@ template <class B> AXIOM_DEVICE void headTiles(const Launch &l) {
   constexpr u32 parts = kTileIds / F::rows, allParts = (R::packedRows + F::rows - 1) / F::rows;
   constexpr u32 rounds = F::wholeTiles ? parts : 1;
   Work work = workOf<B>(F::wholeTiles ? numTiles : allParts);
-  u32 tokens = tokensOf(l);
-  if (work.token >= tokens)
+  if (!exists(l, work.token))
     return;
-  u32 here = smaller(F::tokens, tokens - work.token);
+  u32 here = smaller(F::tokens, tokensOf(l) - work.token);
   u32 part = work.unit * rounds, tile = part / parts, first = tile * kTileIds;
   u32 count = smaller(kTileIds, S::outStride - first);
   auto logitsOf = [&](u32 t) {
@@ -58,7 +57,7 @@ template <class B> AXIOM_DEVICE void headTiles(const Launch &l) {
   };
   AXIOM_NO_UNROLL
   for (u32 end = smaller(part + rounds, allParts); part < end; ++part) {
-    B::template products<R, R>(l, part * F::stripes, work.token);
+    B::template products<R, R>(l, part * F::stripes, 0, work.token);
     for (u32 i = threadIndex(); i < F::rows * here; i += F::threads)
       if (u32 row = part * F::rows + i % F::rows; row < R::logicalRows)
         store(logitsOf(i / F::rows) + row, B::result(i / F::rows, i % F::rows));

@@ -14,6 +14,9 @@ template <class B> AXIOM_DEVICE Work workOf(u32 units) {
   return {blockIndex() % units, blockIndex() / units * B::Form::tokens};
 }
 
+/// Whether there is such a token. The first one there is always, which need not be asked for.
+AXIOM_DEVICE bool exists(const Launch &l, u32 token) { return token == 0 || token < tokensOf(l); }
+
 /// The bias of a row of range R, which is number `row` of the tensor.
 template <class R> AXIOM_DEVICE float withBias(const Launch &l, float value, u32 row) {
   if constexpr (R::hasBias)
@@ -29,9 +32,9 @@ template <class B> AXIOM_DEVICE void storeLinear(const Launch &l) {
   using R = typename S::Range0;
   constexpr u32 count = F::rows * F::tokens, rounds = (count + F::threads - 1) / F::threads;
   Work work = workOf<B>((R::packedRows + F::rows - 1) / F::rows);
-  u32 tokens = tokensOf(l), first = work.unit * F::rows;
-  if (work.token >= tokens)
+  if (!exists(l, work.token))
     return;
+  u32 tokens = tokensOf(l), first = work.unit * F::rows;
   float *out = reinterpret_cast<float *>(l.args[S::kOut]);
   struct Place {
     bool exists;
@@ -51,7 +54,7 @@ template <class B> AXIOM_DEVICE void storeLinear(const Launch &l) {
     for (u32 round = 0; round < rounds; ++round)
       if (Place p = place(round); p.exists)
         before[round] = load<float>(p.at);
-  B::template products<R, R>(l, work.unit * F::stripes, work.token);
+  B::template products<R, R>(l, work.unit * F::stripes, 0, work.token);
   AXIOM_UNROLL
   for (u32 round = 0; round < rounds; ++round) {
     Place p = place(round);
@@ -72,11 +75,10 @@ template <class B> AXIOM_DEVICE void swiGlu(const Launch &l) {
   using U = typename S::Range1;
   constexpr u32 groups = F::rangeRows / 32;
   Work work = workOf<B>((G::packedRows + F::rangeRows - 1) / F::rangeRows);
-  u32 tokens = tokensOf(l);
-  if (work.token >= tokens)
+  if (!exists(l, work.token))
     return;
-  B::template products<G, U>(l, work.unit * F::stripes, work.token);
-  u32 here = smaller(F::tokens, tokens - work.token);
+  B::template products<G, U>(l, work.unit * F::stripes, work.unit * F::stripes, work.token);
+  u32 here = smaller(F::tokens, tokensOf(l) - work.token);
   for (u32 i = warpIndex(); i < groups * here; i += F::warps) {
     u32 t = i / groups, row = i % groups * 32 + laneIndex();
     u32 group = work.unit * groups + i % groups, feature = 32 * group + laneIndex();

@@ -35,8 +35,22 @@ template <class S> AXIOM_DEVICE FloatRows floatRows(const Launch &l, u32 token) 
 template <class R> AXIOM_DEVICE u32 stripesFrom(u32 stripe, u32 most) {
   return stripe < R::packedRows / 8 ? smaller(R::packedRows / 8 - stripe, most) : 0;
 }
-template <class R> AXIOM_DEVICE const u8 *stripeAt(const Launch &l, u32 stripe) {
-  return l.args[R::kWeights] + static_cast<u64>(stripe) * R::stripeBytes;
+
+/// Rows of a tensor from a stripe on; `range`: 0 or 1, of those whose rows lie in a block.
+struct Rows {
+  const u8 *tensor;
+  u32 stripe, range;
+
+  template <class R> AXIOM_DEVICE const u8 *at(u32 number) const {
+    return tensor + static_cast<u64>(stripe + number) * R::stripeBytes;
+  }
+};
+AXIOM_DEVICE Rows eitherOf(bool first, const Rows &a, const Rows &b) {
+  return {first ? a.tensor : b.tensor, first ? a.stripe : b.stripe, first ? a.range : b.range};
+}
+/// Whether tensors lie in the same way, so that one code does for both.
+template <class R0, class R1> AXIOM_DEVICE constexpr bool sameLayout() {
+  return R0::format == R1::format && R0::packedRows == R1::packedRows;
 }
 
 /// What the constants F of a form come to.
@@ -60,13 +74,20 @@ template <class S_, class F_> struct Few {
     }
   };
 
-  /// Rows of one or two ranges from a stripe on, tokens from a token on. All threads of the block.
+  /// Rows from stripe `stripe` of R0 on and, if there are two ranges, from `second` of R1 on,
+  /// tokens from a token on. All threads of the block.
   template <class R0, class R1>
-  static AXIOM_DEVICE void products(const Launch &l, u32 stripe, u32 token) {
-    if (Form::ranges == 1 || warpIndex() < Form::warpsOfRange)
-      part<R0, 0>(l, stripe, token);
-    else
-      part<R1, 1>(l, stripe, token);
+  static AXIOM_DEVICE void products(const Launch &l, u32 stripe, u32 second, u32 token) {
+    const Rows rows0 = {l.args[R0::kWeights], stripe, 0}, rows1 = {l.args[R1::kWeights], second, 1};
+    bool inFirst = Form::ranges == 1 || warpIndex() < Form::warpsOfRange;
+    if constexpr (Form::ranges == 1 || sameLayout<R0, R1>()) {
+      part<R0>(l, eitherOf(inFirst, rows0, rows1), token);
+    } else {
+      if (inFirst)
+        part<R0>(l, rows0, token);
+      else
+        part<R1>(l, rows1, token);
+    }
     blockSync();
   }
   static AXIOM_DEVICE float result(u32 token, u32 row) {
@@ -75,11 +96,11 @@ template <class S_, class F_> struct Few {
   }
 
 private:
-  template <class R, u32 range>
-  static AXIOM_DEVICE void part(const Launch &l, u32 stripe, u32 token) {
-    u32 warp = warpIndex() - range * Form::warpsOfRange, area = warpIndex() * Form::areaBytes;
-    u32 stripes = stripesFrom<R>(stripe, Form::stripes), firstRow = range * Form::rangeRows;
-    const u8 *weights = stripeAt<R>(l, stripe);
+  template <class R> static AXIOM_DEVICE void part(const Launch &l, const Rows &rows, u32 token) {
+    u32 warp = warpIndex() - rows.range * Form::warpsOfRange, area = warpIndex() * Form::areaBytes;
+    u32 stripes = stripesFrom<R>(rows.stripe, Form::stripes);
+    u32 firstRow = rows.range * Form::rangeRows;
+    const u8 *weights = rows.at<R>(0);
     if constexpr (!isQuantized(R::format)) {
       u32 units = (stripes + kFloatStripes - 1) / kFloatStripes * Spec::segments;
       for (u32 unit = warp; unit < units; unit += Form::warpsOfRange) {
@@ -112,23 +133,29 @@ template <class S_, class F_> struct Many {
   };
 
   template <class R0, class R1>
-  static AXIOM_DEVICE void products(const Launch &l, u32 stripe, u32 token) {
+  static AXIOM_DEVICE void products(const Launch &l, u32 stripe, u32 second, u32 token) {
+    constexpr bool two = Form::ranges == 2;
+    constexpr bool first = isQuantized(R0::format), other = two && isQuantized(R1::format);
+    const Rows rows0 = {l.args[R0::kWeights], stripe, 0}, rows1 = {l.args[R1::kWeights], second, 1};
+    bool inFirst = !two || warpIndex() < Form::warpsOfRange;
     // Float weights first: a warp on its own.
-    if constexpr (!isQuantized(R0::format))
-      floatPart<R0, 0>(l, stripe, token);
-    if constexpr (Form::ranges == 2 && !isQuantized(R1::format))
-      floatPart<R1, 1>(l, stripe, token);
-    if constexpr (isQuantized(R0::format) && (Form::ranges == 1 || isQuantized(R1::format))) {
-      if (Form::ranges == 1 || warpIndex() < Form::warpsOfRange)
-        panelPart<R0, 0>(l, stripe, token);
-      else
-        panelPart<R1, 1>(l, stripe, token);
-    } else if constexpr (isQuantized(R0::format)) {
+    if constexpr (!first)
+      floatPart<R0>(l, rows0, token);
+    if constexpr (two && !other)
+      floatPart<R1>(l, rows1, token);
+    if constexpr (two && first != other)
       blockSync(); // the panel's copies are to where the float weights were read
-      panelPart<R0, 0>(l, stripe, token);
-    } else if constexpr (Form::ranges == 2 && isQuantized(R1::format)) {
-      blockSync();
-      panelPart<R1, 1>(l, stripe, token);
+    if constexpr (first && (!two || (other && sameLayout<R0, R1>()))) {
+      panelPart<R0>(l, eitherOf(inFirst, rows0, rows1), token);
+    } else if constexpr (first && other) {
+      if (inFirst)
+        panelPart<R0>(l, rows0, token);
+      else
+        panelPart<R1>(l, rows1, token);
+    } else if constexpr (first) {
+      panelPart<R0>(l, rows0, token);
+    } else if constexpr (other) {
+      panelPart<R1>(l, rows1, token);
     }
     blockSync();
   }
@@ -137,20 +164,21 @@ template <class S_, class F_> struct Many {
   }
 
 private:
-  template <class R, u32 range>
-  static AXIOM_DEVICE void panelPart(const Launch &l, u32 stripe, u32 token) {
-    u32 warp = warpIndex() - range * Form::warpsOfRange, first = stripe + 2 * warp;
-    u32 stripes = warp < Form::warpsOfRange ? stripesFrom<R>(first, 2) : 0;
-    panel<Spec, R, Form>(quantizedRows<Spec>(l, token), stripes ? stripeAt<R>(l, first) : nullptr,
+  /// All warps: two stripes for each of the range's.
+  template <class R>
+  static AXIOM_DEVICE void panelPart(const Launch &l, const Rows &rows, u32 token) {
+    u32 warp = warpIndex() - rows.range * Form::warpsOfRange;
+    u32 stripes = warp < Form::warpsOfRange ? stripesFrom<R>(rows.stripe + 2 * warp, 2) : 0;
+    panel<Spec, R, Form>(quantizedRows<Spec>(l, token), stripes ? rows.at<R>(2 * warp) : nullptr,
                          stripes, Form::areas + warpIndex() * Form::areaBytes,
-                         range * Form::rangeRows + 16 * warp);
+                         rows.range * Form::rangeRows + 16 * warp);
   }
   /// All warps: a warp for four stripes and 16 tokens.
-  template <class R, u32 range>
-  static AXIOM_DEVICE void floatPart(const Launch &l, u32 stripe, u32 token) {
+  template <class R>
+  static AXIOM_DEVICE void floatPart(const Launch &l, const Rows &rows, u32 token) {
     constexpr u32 quads = (Form::stripes + kFloatStripes - 1) / kFloatStripes;
     constexpr u32 parts = quads * (Form::tokens / kFloatTokens);
-    u32 stripes = stripesFrom<R>(stripe, Form::stripes);
+    u32 stripes = stripesFrom<R>(rows.stripe, Form::stripes);
     FloatRows input = floatRows<Spec>(l, token);
     for (u32 i = warpIndex(); i < parts; i += Form::warps) {
       u32 first = kFloatStripes * (i % quads), tokens = i / quads * kFloatTokens;
@@ -158,8 +186,8 @@ private:
         continue;
       warpSync(kAllLanes); // the copies may be to where others were read
       floats<Spec, R, Form, kFloatTokens, Spec::segments>(
-          input, stripeAt<R>(l, stripe + first), stripes - first, 0,
-          Form::areas + warpIndex() * Form::areaBytes, range * Form::rangeRows + 8 * first, tokens);
+          input, rows.at<R>(first), stripes - first, 0, Form::areas + warpIndex() * Form::areaBytes,
+          rows.range * Form::rangeRows + 8 * first, tokens);
     }
   }
 };

@@ -80,7 +80,7 @@ template <class S> AXIOM_DEVICE float normScale(const u8 *row) {
 
 template <class S> AXIOM_DEVICE void linearPrologue(const Launch &l) {
   u32 t = blockIndex() / S::rowParts, part = blockIndex() % S::rowParts;
-  if (t >= tokensOf(l))
+  if (t != 0 && t >= tokensOf(l)) // there is always one
     return;
   u64 source = t;
   if constexpr (S::head)

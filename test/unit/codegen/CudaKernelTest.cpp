@@ -119,6 +119,10 @@ TEST(CudaHeads, EqualTheInterpreter) {
   check(cases);
 }
 
+TEST(CudaHeads, EqualTheInterpreterInTheFormsOfLargeModels) {
+  check({headsCase(headsShapes[0]), headsCase(headsShapes[3])}, 4, {1, 1});
+}
+
 TEST(CudaContexts, EqualTheInterpreter) {
   std::vector<KernelCase> cases = {contextsCase(contextShapes[0])};
   for (size_t i = 0; isLong() && i < headsShapes.size(); ++i)
