@@ -51,7 +51,8 @@ bool placeMemory(const KernelSpec &spec, AttentionForm &form, uint32_t blocks) {
   take(form.places, form.tiles ? 8 * form.tokens : 0);
   take(form.parts, form.tiles ? 0 : blocks * 4 * form.teamsOfBlock * form.rows * (padded + 2));
   take(form.slabs, 0);
-  for (form.stages = 4; form.stages >= 2; --form.stages) {
+  // Three of them keep as much under way as four, for more blocks on a multiprocessor.
+  for (form.stages = form.tiles ? 4 : 3; form.stages >= 2; --form.stages) {
     // Bytes of two KV blocks that a warp reads at a time lie in different banks.
     form.areaBytes = device::roundUp(form.stages * form.slabBytes, 128) + (element == 1 ? 64 : 0);
     form.sharedBytes = end + blocks * form.areaBytes;

@@ -172,7 +172,8 @@ LinearForm manyForm(const KernelSpec &spec, uint32_t tokens, uint32_t most) {
   }
   form.warpsOfRange = warps;
   form.stripes = isQkv(spec) ? headStripes(spec) : 2 * warps;
-  fit(spec, form);
+  // Float weights leave much to do between copies: more blocks are better than longer queues.
+  fit(spec, form, all(spec, false) ? 2 : 4);
   return form;
 }
 
