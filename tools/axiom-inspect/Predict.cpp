@@ -3,34 +3,28 @@
 #include "runtime/artifact/CudaImage.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace axiom {
 
 namespace {
 
-// Of the attention kernel, counted by hand in its machine code for sm_90a: instructions of a warp
-// for each f32 multiply-add, their cycles, waits of a warp for each block of 64 positions, and
-// warps of a multiprocessor.
-constexpr double kSlotsPerFma = 4.4, kCyclesPerSlot = 1.8, kTripsPerBlock = 18,
-                 kAttentionWarps = 20;
-// Of the prologue, for each 32 values of a row: waits (the rows lie in the cache of level 2) and
-// cycles.
-constexpr double kRowTrips = 1.5, kRowCycles = 120;
+// Of attention, counted by hand in its machine code for sm_90a: instructions and cycles of a warp
+// for each multiply-add of its lanes, a quarter of which are for rows that do not exist; the same
+// for the rest of a KV block, its weights and its folds; waits for a block's slabs.
+struct AttentionCost {
+  double slotsPerFma, cyclesPerFma, slotsPerBlock, cyclesPerBlock, tripsPerBlock;
+};
+constexpr AttentionCost kSpans = {1.94, 3.2, 900, 2500, 2}, kTiles = {1.45, 2.0, 900, 2500, 0.7};
+constexpr double kRowsShare = 0.75, kAttentionWarps = 12, kJoinTrips = 2;
+// Of the prologue: waits of a block for its row and its weights, cycles of each, and for each 32
+// values of a row.
+constexpr double kRowTrips = 2, kRowCycles = 1500, kRowGroupCycles = 6, kRowWarps = 50;
 
 /// bf16 and f32 weights cost what f16 ones do: their loops differ by a conversion.
-const char *costName(size_t format) {
-  switch (format) {
-  case AXM_FORMAT_Q8:
-    return "q8";
-  case AXM_FORMAT_Q4F16:
-    return "q4f16";
-  case AXM_FORMAT_Q4:
-    return "q4";
-  case AXM_FORMAT_Q6:
-    return "q6";
-  default:
-    return "f16";
-  }
+std::string costName(size_t format) {
+  bool floats = format == AXM_FORMAT_F32 || format == AXM_FORMAT_BF16;
+  return formatName(static_cast<AxmFormat>(floats ? AXM_FORMAT_F16 : format));
 }
 
 uint64_t warpsOf(const AxmCudaStage &stage, uint32_t tokens) {
@@ -66,20 +60,34 @@ GpuLaunch linearBody(const TaskWork &work, const AxmCudaStage &stage, uint32_t t
   return launch;
 }
 
-/// A warp for each token and query head, or so many in the grid; each has its part of the
-/// positions.
+/// Up to 64 tokens, blocks of the grid share a token's spans of 256 positions, four KV blocks at a
+/// time; else a block goes through all KV blocks that its tokens see.
 GpuLaunch attentionBody(const TaskWork &work, const AxmCudaStage &stage, uint32_t tokens,
-                        uint32_t headDim) {
+                        const ArtifactConfig &config) {
+  bool tiles = stage.mostTokens == UINT32_MAX;
+  const AttentionCost &cost = tiles ? kTiles : kSpans;
   GpuLaunch launch;
   launch.bytes = static_cast<double>(work.bytes()) / work.repetitions;
-  launch.warps = warpsOf(stage, tokens);
   double macs = static_cast<double>(work.attentionMacs) / work.repetitions;
-  double each = macs / static_cast<double>(launch.warps);
-  launch.slots = macs / 32 * kSlotsPerFma;
-  launch.floats = macs / 32 * 2; // the multiply-add and the conversion
+  double positions = macs / (2.0 * config.headDim * config.heads * std::max(tokens, 1u));
+  double kvBlocks = std::ceil(positions / AXM_KV_BLOCK), rounds = kvBlocks;
+  double warpsOfBlock = stage.threads / 32;
+  launch.warps = warpsOf(stage, tokens);
+  if (!tiles) {
+    double spans = std::ceil(positions / AXM_ATTENTION_SPAN);
+    double units = config.kvHeads, splits = std::max(stage.units / units, 1.0);
+    double working = std::min(spans, splits);
+    rounds = std::ceil(spans / working);
+    launch.warps = static_cast<uint64_t>(units * working * tokens * warpsOfBlock);
+    launch.trips = splits > 1 && spans > 1 ? kJoinTrips : 0;
+  }
+  double warps = static_cast<double>(std::max<uint64_t>(launch.warps, 1));
+  double fmas = macs / 32 / kRowsShare;
+  launch.slots = fmas * cost.slotsPerFma + warps * rounds * cost.slotsPerBlock;
+  launch.floats = fmas;
   launch.resident = kAttentionWarps;
-  launch.trips = each / (2.0 * headDim) / AXM_KV_BLOCK * kTripsPerBlock;
-  launch.cycles = each / 32 * kSlotsPerFma * kCyclesPerSlot;
+  launch.trips += 1 + rounds * cost.tripsPerBlock;
+  launch.cycles = fmas / warps * cost.cyclesPerFma + rounds * cost.cyclesPerBlock;
   return launch;
 }
 
@@ -116,7 +124,7 @@ Result<StepPrediction> predictStep(const GpuDevice &device, const Metadata &meta
     if (task.linearMacs > 0)
       launch = linearBody(task, *body, count);
     else if (task.attentionMacs > 0)
-      launch = attentionBody(task, *body, count, metadata.config.headDim);
+      launch = attentionBody(task, *body, count, metadata.config);
     else
       launch.bytes = static_cast<double>(task.bytes()) / task.repetitions;
     GpuTime time = predictLaunch(device, launch);
@@ -125,10 +133,10 @@ Result<StepPrediction> predictStep(const GpuDevice &device, const Metadata &meta
     if (kernel.prologue.symbol[0] != '\0') {
       GpuLaunch rowsLaunch;
       rowsLaunch.warps = warpsOf(kernel.prologue, count);
-      rowsLaunch.resident = 64;
+      rowsLaunch.resident = kRowWarps;
       double groups = static_cast<double>(kernel.scratchPerToken) / 40; // a group: 32 + 8 bytes
-      rowsLaunch.tripsL2 = groups * kRowTrips;
-      rowsLaunch.cycles = groups * kRowCycles;
+      rowsLaunch.tripsL2 = kRowTrips;
+      rowsLaunch.cycles = kRowCycles + groups * kRowGroupCycles;
       all += predictLaunch(device, rowsLaunch).total;
       ++result.launches;
     }
