@@ -13,7 +13,7 @@
 extern "C" {
 #endif
 
-#define AXM_CUDA_ABI_VERSION 1u
+#define AXM_CUDA_ABI_VERSION 2u
 #define AXM_CUDA_IMAGE_MAGIC 0x474d5841u /* "AXMG" */
 
 /* The one parameter of every kernel. 216 bytes; codegen/cuda/kernels/Launch.h is its device form.

@@ -90,7 +90,8 @@ enum AxmSpace {
   AXM_SPACE_TILES = 9,        /* AxmTile [R][number of tiles] */
 };
 
-/* Statistics of one tile of 1024 ids of one row of logits. */
+/* Statistics of one tile of 1024 ids of one row of logits. If a logit is infinite or NaN: the NaN
+ * 0x7fc00000, the tile's first id, the same NaN. */
 typedef struct AxmTile {
   float max;
   int32_t argmax; /* lowest id with the max */

@@ -16,6 +16,9 @@ Status checkStep(const StepInput &in, const ArtifactConfig &config, const StepBo
   if (in.positions.size() != count || in.tableOffsets.size() != count || in.rows.size() > count)
     return wrong(format("%zu tokens with %zu positions, %zu table offsets and %zu rows", count,
                         in.positions.size(), in.tableOffsets.size(), in.rows.size()));
+  if (!in.tilesOnly.empty() && in.tilesOnly.size() != in.rows.size())
+    return wrong(format("%zu rows, and for %zu is said whether tiles do", in.rows.size(),
+                        in.tilesOnly.size()));
   for (size_t i = 0; i < count; ++i) {
     if (in.tokens[i] < 0 || static_cast<uint32_t>(in.tokens[i]) >= config.vocab)
       return wrong(format("token %d; 0 to %u are possible", in.tokens[i], config.vocab - 1));

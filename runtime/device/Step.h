@@ -25,6 +25,8 @@ struct StepInput {
   std::span<const uint32_t> rows; ///< [R]: token index of each row that reaches the head, R <= T
   float *logits = nullptr;        ///< [R][config.logitsStride()], 64-byte aligned; R > 0
   AxmTile *tiles = nullptr;       ///< [R][config.numTiles()], 64-byte aligned; R > 0
+  /// [R], or empty: all 0. Of rows with 1 only the tiles are results; their logits may be missing.
+  std::span<const uint8_t> tilesOnly = {};
   /// The phases of the plan that run, numbered with all repetitions written out: [first, end).
   /// Slots keep what an earlier part of a step has left in them (slot()).
   uint32_t firstPhase = 0, endPhase = UINT32_MAX;
@@ -33,7 +35,7 @@ struct StepInput {
 /// Hidden state after `layer`, T rows of config.hiddenStride() elements.
 using LayerHook = std::function<void(uint32_t layer, const float *hidden, uint32_t numTokens)>;
 
-/// Rows of results, as StepInput has them.
+/// Rows of results, as StepInput has them; of rows that are `tilesOnly`, the logits mean nothing.
 struct StepResults {
   const float *logits = nullptr;
   const AxmTile *tiles = nullptr;

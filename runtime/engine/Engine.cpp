@@ -60,6 +60,7 @@ Result<std::unique_ptr<Engine>> Engine::create(ModelInfo model, EngineOptions op
     engine->positions_.reserve(limits.maxBatchedTokens);
     engine->tableOffsets_.reserve(limits.maxBatchedTokens);
     engine->rows_.reserve(limits.maxRows);
+    engine->tilesOnly_.reserve(limits.maxRows);
     engine->publish();
     return engine;
   } catch (const std::exception &) {

@@ -107,6 +107,7 @@ private:
   StepResults results_;  ///< of the step
   std::vector<int32_t> tokens_, positions_;
   std::vector<uint32_t> tableOffsets_, blockTables_, rows_;
+  std::vector<uint8_t> tilesOnly_; ///< of rows_
   Stats local_;
 
   mutable std::mutex mutex_; ///< guards what follows

@@ -33,6 +33,13 @@ struct Engine::Sample {
   StopStrings stops{{}};
   std::unique_ptr<TextStream> text;
 
+  /// What the next token may not be.
+  std::span<const int32_t> excluded() const {
+    return outputTokens < request->spec.minTokens ? notYet : std::span<const int32_t>();
+  }
+  bool tilesDo() const {
+    return !request->spec.rows && tilesSuffice(request->spec.sampling, excluded());
+  }
   uint32_t promptTokens() const { return static_cast<uint32_t>(request->spec.prompt.size()); }
 };
 

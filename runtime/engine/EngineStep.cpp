@@ -90,14 +90,17 @@ Status Engine::runPlan(const StepPlan &plan) {
   tableOffsets_.clear();
   blockTables_.clear();
   rows_.clear();
+  tilesOnly_.clear();
   for (const Slice &slice : plan.slices) {
     const Sample &sample = *samples_.at(slice.id);
     auto offset = static_cast<uint32_t>(blockTables_.size());
     auto blocks = scheduler_.blocks(slice.id);
     blockTables_.insert(blockTables_.end(), blocks.begin(), blocks.end());
     for (uint32_t p = slice.start; p < slice.end(); ++p) {
-      if (p >= slice.firstRow)
+      if (p >= slice.firstRow) {
         rows_.push_back(static_cast<uint32_t>(tokens_.size()));
+        tilesOnly_.push_back(runner_->keepsResults() && sample.tilesDo());
+      }
       tokens_.push_back(sample.tokens[p]);
       positions_.push_back(static_cast<int32_t>(p));
       tableOffsets_.push_back(offset);
@@ -109,7 +112,8 @@ Status Engine::runPlan(const StepPlan &plan) {
                   blockTables_,
                   rows_,
                   reinterpret_cast<float *>(logits_.data()),
-                  reinterpret_cast<AxmTile *>(tiles_.data())};
+                  reinterpret_cast<AxmTile *>(tiles_.data()),
+                  tilesOnly_};
   Status status = runner_->step(input);
   if (!status.ok()) {
     scheduler_.rollback(plan);
@@ -154,7 +158,9 @@ void Engine::takeRows(const Slice &slice, uint32_t firstRow) {
   auto [logits, tiles] = results_;
   for (uint32_t p = slice.firstRow; p < slice.end(); ++p) {
     uint64_t row = firstRow + (p - slice.firstRow);
-    std::span<const float> rowLogits(logits + row * model_.logitsStride, model_.vocab);
+    std::span<const float> rowLogits;
+    if (!tilesOnly_[row])
+      rowLogits = {logits + row * model_.logitsStride, model_.vocab};
     bool sampled = slice.samples && p + 1 == slice.end();
     if (request->spec.rows) {
       if (!sampled && !allFinite(rowLogits))
@@ -175,8 +181,7 @@ void Engine::takeRows(const Slice &slice, uint32_t firstRow) {
     SampleInput input;
     input.logits = rowLogits;
     input.tiles = {tiles + row * model_.numTiles, model_.numTiles};
-    if (sample.outputTokens < request->spec.minTokens)
-      input.excluded = sample.notYet;
+    input.excluded = sample.excluded();
     input.history = &sample.history;
     input.sample = sample.index;
     input.position = p + 1;

@@ -55,7 +55,14 @@ Status checkSampling(const SamplingParams &p, uint32_t vocab) {
   return {};
 }
 
+bool tilesSuffice(const SamplingParams &params, std::span<const int32_t> excluded) {
+  return params.temperature == 0.0f && !params.edits() && excluded.empty() && !params.wantLogprob &&
+         params.numLogprobs == 0;
+}
+
 Result<Choice> Sampler::sample(const SamplingParams &params, const SampleInput &input) {
+  if (input.logits.empty() && !tilesSuffice(params, input.excluded))
+    return {Code::Internal, format("there are no logits for position %u", input.position)};
   RowStats stats = joinTiles(input.tiles);
   if (!stats.finite || !allFinite(input.logits))
     return {Code::Internal, format("the logits for position %u are not finite: the model's numbers "

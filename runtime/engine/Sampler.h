@@ -73,7 +73,7 @@ struct Choice {
 };
 
 struct SampleInput {
-  std::span<const float> logits; ///< [vocab]
+  std::span<const float> logits; ///< [vocab]; empty: the tiles do (tilesSuffice)
   std::span<const AxmTile> tiles;
   std::span<const int32_t> excluded;     ///< ids that may not be chosen
   const TokenHistory *history = nullptr; ///< needed when a penalty is on
@@ -81,9 +81,13 @@ struct SampleInput {
   uint32_t position = 0;                 ///< of the token to be chosen
 };
 
+/// True if the choice and what is reported of it need no logits: greedy, as the model says it.
+bool tilesSuffice(const SamplingParams &params, std::span<const int32_t> excluded);
+
 class Sampler {
 public:
-  /// Fails with Internal when a logit is not finite or every token is excluded.
+  /// Fails with Internal when a logit is not finite or every token is excluded, or when there are
+  /// no logits and tiles do not suffice.
   Result<Choice> sample(const SamplingParams &params, const SampleInput &input);
 
 private:

@@ -69,6 +69,10 @@ void computeTiles(std::span<const float> logits, std::span<AxmTile> tiles) {
       for (size_t i = 0; i < w; ++i)
         lanes[i] += lanes[i + w];
     tile.sumExp = lanes[0];
+    if (!allFinite(logits.subspan(begin, end - begin))) {
+      float nan = std::bit_cast<float>(0x7fc00000u);
+      tile = {nan, static_cast<int32_t>(begin), nan, 0};
+    }
   }
 }
 

@@ -9,13 +9,19 @@ namespace axiom::device {
 
 inline constexpr u32 kTileIds = 1024;
 
-/// `count` logits, a multiple of 64, from id `first` on.
-AXIOM_DEVICE void tileStatistics(const float *logits, u32 count, u32 first, u8 *to) {
-  u32 lane = laneIndex();
+/// `count` logits, a multiple of 64, from id `first` on; `valid` of them are no padding. If one of
+/// those is not finite: NaN, `first`, NaN.
+AXIOM_DEVICE void tileStatistics(const float *logits, u32 count, u32 valid, u32 first, u8 *to) {
+  u32 lane = laneIndex(), size = 0;
   float max = asFloat(0xff800000u);
-  for (u32 i = lane; i < count; i += kWarp)
-    max = maxOf(max, load<float>(logits + i));
+  for (u32 i = lane; i < count; i += kWarp) {
+    float logit = load<float>(logits + i);
+    max = maxOf(max, logit);
+    size = larger(size, i < valid ? asBits(logit) & 0x7fffffffu : 0u);
+  }
   max = maxOfWarp(max);
+  // Infinities and NaNs have the largest exponent.
+  bool finite = warpMax(kAllLanes, size) < 0x7f800000u;
   // The lowest id is the largest complement.
   u32 lowest = 0x7fffffffu;
   for (u32 i = lane; i < count; i += kWarp)
@@ -29,9 +35,10 @@ AXIOM_DEVICE void tileStatistics(const float *logits, u32 count, u32 first, u8 *
   }
   float sum = halve64(a, b);
   if (lane == 0) {
-    store(to, max);
-    store(to + 4, lowest + first);
-    store(to + 8, sum);
+    constexpr u32 nan = 0x7fc00000u;
+    store(to, finite ? asBits(max) : nan);
+    store(to + 4, finite ? lowest + first : first);
+    store(to + 8, finite ? asBits(sum) : nan);
     store(to + 12, 0u);
   }
 }
@@ -79,7 +86,8 @@ template <class B> AXIOM_DEVICE void headTiles(const Launch &l) {
       store(logitsOf(n) + id, asFloat(0xff800000u));
     warpSync(kAllLanes);
     u64 row = static_cast<u64>(work.token + n) * numTiles + tile;
-    tileStatistics(logitsOf(n) + first, count, first, l.args[S::kTiles] + row * 16);
+    tileStatistics(logitsOf(n) + first, count, smaller(count, R::logicalRows - first), first,
+                   l.args[S::kTiles] + row * 16);
   }
 }
 

@@ -453,6 +453,10 @@ void tiles(const float *logits, uint32_t vocab, AxmTile *out) {
     for (uint32_t i = begin; i < end; ++i)
       lanes[i % 64] = lanes[i % 64] + numerics::exp(logits[i] - logits[best]);
     *out = {logits[best], static_cast<int32_t>(best), joinLanes(lanes), 0};
+    if (std::any_of(logits + begin, logits + end, [](float l) { return !std::isfinite(l); })) {
+      float nan = std::bit_cast<float>(0x7fc00000u);
+      *out = {nan, static_cast<int32_t>(begin), nan, 0};
+    }
   }
 }
 

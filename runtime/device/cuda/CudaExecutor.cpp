@@ -43,9 +43,7 @@ Result<CudaMemory> CudaExecutor::plan(const Artifact &artifact, const CudaOption
   // Slots and scratch are at most 2^40 and 2^40 a token, tokens 2^16.
   std::optional<uint64_t> workspace = 0;
   for (const SlotInfo &slot : program.plan.slots)
-    workspace = workspace ? checkedAdd(*workspace,
-                                       alignUp(slot.fixed + slot.perToken * options.maxTokens, 256))
-                          : workspace;
+    workspace = workspace ? checkedAdd(*workspace, slotBytes(slot, options.maxTokens)) : workspace;
   uint64_t scratch = 0;
   for (const AxmCudaKernel &kernel : image->kernels)
     scratch = std::max(scratch, kernel.scratchFixed + kernel.scratchPerToken * options.maxTokens);

@@ -1,5 +1,7 @@
 #include "runtime/device/cuda/DeviceState.h"
 
+#include "runtime/base/Checked.h"
+
 #include <algorithm>
 #include <cstring>
 
@@ -7,16 +9,14 @@ namespace axiom::cuda {
 
 namespace {
 
-constexpr uint64_t kSlotAlign = 256;
-
-uint64_t slotBytes(const SlotInfo &slot, uint32_t tokens) {
-  return (slot.fixed + slot.perToken * tokens + kSlotAlign - 1) / kSlotAlign * kSlotAlign;
-}
-
 uint8_t *address(const DeviceMemory &memory) { return reinterpret_cast<uint8_t *>(memory.get()); }
 DevicePointer pointer(const void *address) { return reinterpret_cast<DevicePointer>(address); }
 
 } // namespace
+
+uint64_t slotBytes(const SlotInfo &slot, uint32_t tokens) {
+  return alignUp(slot.fixed + slot.perToken * tokens, 256);
+}
 
 DeviceState::DeviceState(std::shared_ptr<const Resident> resident, const Artifact &artifact,
                          const CudaOptions &options)
@@ -193,15 +193,28 @@ Status DeviceState::launchGraph(const StepLayout &layout) {
 
 Status DeviceState::copyResults(const StepInput &in) {
   const ArtifactConfig &config = program_.config;
-  uint64_t logits = in.rows.size() * uint64_t(config.logitsStride()) * sizeof(float);
+  uint64_t rowBytes = uint64_t(config.logitsStride()) * sizeof(float);
   uint64_t tiles = in.rows.size() * uint64_t(config.numTiles()) * sizeof(AxmTile);
-  AXIOM_CUDA(context(), cuMemcpyDtoHAsync, logitRows_.get(), logits_.get(), logits, stream_.get());
+  auto *rows = static_cast<uint8_t *>(logitRows_.get());
+  auto wanted = [&](size_t row) { return in.tilesOnly.empty() || !in.tilesOnly[row]; };
+  // Neighbouring rows come in one copy.
+  for (size_t begin = 0, end; begin < in.rows.size(); begin = end) {
+    for (end = begin + 1; end < in.rows.size() && wanted(end) == wanted(begin);)
+      ++end;
+    if (!wanted(begin))
+      continue;
+    uint64_t at = begin * rowBytes, bytes = (end - begin) * rowBytes;
+    AXIOM_CUDA(context(), cuMemcpyDtoHAsync, rows + at, logits_.get() + at, bytes, stream_.get());
+  }
   AXIOM_CUDA(context(), cuMemcpyDtoHAsync, tileRows_.get(), tiles_.get(), tiles, stream_.get());
   AXIOM_RETURN_IF_ERROR(synchronize());
-  if (in.logits) {
-    std::memcpy(in.logits, logitRows_.get(), logits);
-    std::memcpy(in.tiles, tileRows_.get(), tiles);
-  }
+  if (!in.logits)
+    return Status::okStatus();
+  for (size_t row = 0; row < in.rows.size(); ++row)
+    if (wanted(row))
+      std::memcpy(reinterpret_cast<uint8_t *>(in.logits) + row * rowBytes, rows + row * rowBytes,
+                  rowBytes);
+  std::memcpy(in.tiles, tileRows_.get(), tiles);
   return Status::okStatus();
 }
 

@@ -14,6 +14,9 @@
 
 namespace axiom::cuda {
 
+/// Of a slot of the workspace, up to the next one.
+uint64_t slotBytes(const SlotInfo &slot, uint32_t tokens);
+
 class DeviceState {
 public:
   /// Takes the memory that was planned and zeroes the KV pool.

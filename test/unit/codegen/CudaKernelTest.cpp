@@ -72,7 +72,7 @@ INSTANTIATE_TEST_SUITE_P(AllFormats, CudaLinear, testing::ValuesIn(allFormats),
                          [](const auto &param) { return std::string(formatName(param.param)); });
 
 TEST(CudaLinearEdges, EqualTheInterpreter) {
-  check({chosenLogitsCase(), specialActivationsCase()}, UINT32_MAX);
+  check({chosenLogitsCase(), infiniteLogitsCase(), specialActivationsCase()}, UINT32_MAX);
 }
 
 TEST(CudaCompile, NvrtcTakesTheKernels) {

@@ -40,6 +40,7 @@ namespace {
 std::vector<KernelCase> firstLevelCases() {
   std::vector<KernelCase> cases;
   cases.push_back(chosenLogitsCase());
+  cases.push_back(infiniteLogitsCase());
   for (AxmFormat format : allFormats) {
     cases.push_back(headCase(format, {{160, 131}, {64, 2100, {32}}}));
     for (bool quantizeOut : {false, true})

@@ -64,6 +64,8 @@ KernelCase swiGluCase(AxmFormat format, bool quantizeOut, const std::vector<Shap
 KernelCase headCase(AxmFormat format, const std::vector<Shape> &shapes);
 /// Tile statistics of chosen logits, so that a last bit of any exp is a bit of the sum.
 KernelCase chosenLogitsCase();
+/// Tiles with a logit that is infinite.
+KernelCase infiniteLogitsCase();
 /// Activations that the quantization rule treats apart: zeros, subnormal scales, infinities, NaN.
 KernelCase specialActivationsCase();
 

@@ -375,4 +375,24 @@ KernelCase chosenLogitsCase() {
   return result;
 }
 
+KernelCase infiniteLogitsCase() {
+  // In each lane, at the ends of tiles, and beside the padding of the last one.
+  const Shape shape = {32, 1100};
+  KernelCase result{"infinite logits", {headSpec(shape, AXM_FORMAT_F32)}, {}};
+  std::mt19937 rng(13);
+  std::vector<float> x = randomRows(2, 32, Fill::Random, rng), norm(32, 1.0f);
+  auto add = [&](uint32_t id, float weight) {
+    std::vector<float> weights = randomVector(1100 * 32, 1100 * 32, -1, 1, rng);
+    weights[id * 32] = weight;
+    result.launches.push_back(headLaunch(result.specs[0], 0, x, {1, 0}, norm,
+                                         givenMatrix(1100, 32, weights),
+                                         format("%g at %u", weight, id)));
+  };
+  for (uint32_t id : {0u, 1u, 2u, 3u, 4u, 5u, 6u, 7u, 8u, 33u, 1023u, 1024u, 1099u})
+    add(id, id % 2 ? HUGE_VALF : -HUGE_VALF);
+  add(1099, -HUGE_VALF);
+  add(1096, 1e30f);
+  return result;
+}
+
 } // namespace axiom::test

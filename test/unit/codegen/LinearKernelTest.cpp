@@ -24,6 +24,8 @@ TEST_P(LinearKernel, HeadEqualsTheInterpreter) {
 INSTANTIATE_TEST_SUITE_P(AllFormats, LinearKernel, testing::ValuesIn(allFormats),
                          [](const auto &info) { return std::string(formatName(info.param)); });
 
+TEST(LinearKernelEdges, InfiniteLogits) { EXPECT_EQ(infiniteLogitsCase().check(), ""); }
+
 TEST(LinearKernelEdges, ChosenLogits) { EXPECT_EQ(chosenLogitsCase().check(), ""); }
 
 TEST(LinearKernelEdges, SpecialActivations) { EXPECT_EQ(specialActivationsCase().check(), ""); }

@@ -19,6 +19,7 @@ Sweep record(const std::string &level) {
     add(embedCase(format));
   }
   add(chosenLogitsCase());
+  add(infiniteLogitsCase());
   add(specialActivationsCase());
   for (const Heads &heads : headsShapes)
     add(headsCase(heads));

@@ -89,6 +89,30 @@ TEST_F(CudaExecutorTest, ResultsMayStayWhereTheyCame) {
   close();
 }
 
+TEST_F(CudaExecutorTest, LogitsComeOnlyWhereTheyAreWanted) {
+  open(true);
+  StepData all(f.artifact->program(), 9, 5), some(f.artifact->program(), 9, 5);
+  ASSERT_TRUE(executor->step(all.input).ok());
+  size_t stride = f.artifact->config().logitsStride();
+  const uint8_t tilesOnly[] = {0, 1, 1, 0, 0};
+  some.input.tilesOnly = tilesOnly;
+  std::fill_n(some.input.logits, 5 * stride, -7.0f);
+  uint64_t copies = f.fake.calls["cuMemcpyDtoHAsync"];
+  ASSERT_TRUE(executor->step(some.input).ok());
+  EXPECT_EQ(f.fake.calls["cuMemcpyDtoHAsync"], copies + 3); // row 0, rows 3 and 4, the tiles
+  for (size_t r = 0; r < 5; ++r) {
+    const float *row = some.input.logits + r * stride;
+    if (tilesOnly[r])
+      EXPECT_EQ(std::count(row, row + stride, -7.0f), static_cast<ptrdiff_t>(stride));
+    else
+      EXPECT_TRUE(std::equal(row, row + stride, all.input.logits + r * stride));
+    EXPECT_EQ(some.input.tiles[r].max, all.input.tiles[r].max);
+  }
+  some.input.tilesOnly = std::span(tilesOnly).first(4);
+  EXPECT_EQ(executor->step(some.input).code(), Code::InvalidArgument);
+  close();
+}
+
 TEST_F(CudaExecutorTest, GridsAreForTheBucket) {
   open(true);
   struct Expected {

@@ -214,6 +214,22 @@ TEST(Numerics, AttentionIsCloseToSoftmax) {
     }
 }
 
+TEST(Numerics, TilesShowEachLogitThatIsNotFinite) {
+  for (float wrong : {HUGE_VALF, -HUGE_VALF, std::nanf("")})
+    for (size_t id : {0u, 1u, 63u, 700u, 1023u, 1024u, 1499u}) {
+      std::vector<float> logits(1500, -1.0f);
+      logits[id] = wrong;
+      AxmTile tiles[2];
+      numerics::tiles(logits.data(), 1500, tiles);
+      for (size_t tile : {0u, 1u}) {
+        bool here = id / 1024 == tile;
+        EXPECT_EQ(std::bit_cast<uint32_t>(tiles[tile].sumExp) == 0x7fc00000u, here);
+        EXPECT_EQ(std::bit_cast<uint32_t>(tiles[tile].max) == 0x7fc00000u, here);
+        EXPECT_EQ(tiles[tile].argmax, static_cast<int32_t>(1024 * tile));
+      }
+    }
+}
+
 TEST(Numerics, TilesTakeTheLowestOfEqualIds) {
   std::vector<float> logits(1500, -1.0f);
   logits[700] = logits[900] = 2.0f;

@@ -81,6 +81,33 @@ TEST(GpuMemoryPlan, CountsInTheDevicesMemory) {
   EXPECT_EQ(planMemory(s.model, s.settings)->limitSource, "--memory");
 }
 
+TEST(GpuEngine, GreedyRequestsTakeTilesFromTheDevice) {
+  Served s;
+  auto engine = s.engine();
+  auto copiesOf = [&](RequestSpec spec) {
+    uint64_t before = s.f.fake.calls["cuMemcpyDtoHAsync"];
+    EXPECT_EQ(tokensOf(collect(*engine, engine->submit(std::move(spec)).value())).size(), 4u);
+    return s.f.fake.calls["cuMemcpyDtoHAsync"] - before;
+  };
+  RequestSpec greedy = s.request(4), drawn = greedy, reported = greedy, seen = greedy;
+  drawn.sampling.temperature = 0.8f;
+  reported.sampling.wantLogprob = true;
+  seen.rows = [](uint32_t, uint32_t, std::span<const float> row) { EXPECT_FALSE(row.empty()); };
+  EXPECT_EQ(copiesOf(greedy), 4u);
+  for (const RequestSpec &other : {drawn, reported, seen})
+    EXPECT_EQ(copiesOf(other), 8u);
+  RequestSpec later = greedy; // the stop token may not come at first
+  later.minTokens = 2;
+  later.stopTokens = {1};
+  EXPECT_EQ(copiesOf(later), 6u);
+  // A row of each kind in one step.
+  RequestId first = engine->submit(greedy).value(), second = engine->submit(drawn).value();
+  EXPECT_EQ(tokensOf(collect(*engine, first)),
+            tokensOf(collect(*engine, engine->submit(greedy).value())));
+  EXPECT_EQ(tokensOf(collect(*engine, second)),
+            tokensOf(collect(*engine, engine->submit(drawn).value())));
+}
+
 TEST(GpuEngine, RequestsEndWithTheReasonAndTheEngineGoesOn) {
   for (bool stays : {false, true})
     for (const char *function : {"cuGraphLaunch", "cuMemcpyHtoDAsync", "cuStreamSynchronize"}) {

@@ -51,6 +51,40 @@ SamplingParams at(float temperature) {
 
 } // namespace
 
+TEST(Sampler, GreedyNeedsTilesOnly) {
+  Row row(std::vector<float>(2000, 0.5f));
+  row.logits[1500] = 2.0f;
+  computeTiles(row.logits, row.tiles);
+  SampleInput in = row.input();
+  in.logits = {};
+  EXPECT_EQ(pick(at(0), in), 1500);
+  for (float wrong : {HUGE_VALF, -HUGE_VALF, std::nanf("")})
+    for (size_t id : {0u, 3u, 1023u, 1024u, 1999u}) {
+      Row bad(row.logits);
+      bad.logits[id] = wrong;
+      computeTiles(bad.logits, bad.tiles);
+      in = bad.input();
+      in.logits = {};
+      auto choice = Sampler().sample(at(0), in);
+      ASSERT_FALSE(choice.ok());
+      EXPECT_NE(choice.status().message().find("not finite"), std::string::npos);
+    }
+  // Whatever else is asked for needs logits, and says so.
+  in = row.input();
+  in.logits = {};
+  std::vector<SamplingParams> others(5, at(0));
+  others[0].temperature = 0.5f;
+  others[1].numLogprobs = 1;
+  others[2].wantLogprob = true;
+  others[3].logitBias = {{1, 2.0f}};
+  others[4].presencePenalty = 1;
+  for (const SamplingParams &params : others)
+    EXPECT_EQ(Sampler().sample(params, in).status().code(), Code::Internal);
+  std::vector<int32_t> excluded = {1500};
+  in.excluded = excluded;
+  EXPECT_EQ(Sampler().sample(at(0), in).status().code(), Code::Internal);
+}
+
 // The known answers that the authors of Philox publish with it.
 TEST(Philox, KnownAnswers) {
   EXPECT_EQ(philox4x32({0, 0, 0, 0}, {0, 0}),
