@@ -1,10 +1,8 @@
-#include "codegen/SignalHold.h"
+#include "codegen/TemporaryFolder.h"
 #include "codegen/cpu/LowerKernels.h"
 
 #include "lld/Common/Driver.h"
-#include "llvm/ADT/SmallString.h"
 #include "llvm/Object/ELFObjectFile.h"
-#include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
 
 #include <cerrno>
@@ -140,21 +138,13 @@ Result<std::vector<uint8_t>> linkImage(const std::vector<uint8_t> &object,
   uint64_t tableBytes = sizeof(AxmImageHeader) + rows.size() * sizeof(AxmKernelRow);
   uint64_t base = (tableBytes + 63) / 64 * 64;
   // lld replaces its output file, so it gets a name of its own.
-  SignalHold hold;
-  llvm::SmallString<128> folder;
-  llvm::sys::path::system_temp_directory(/*ErasedOnReboot=*/true, folder);
-  folder += "/axiomc-XXXXXX";
-  if (!mkdtemp(const_cast<char *>(folder.c_str())))
-    return Status(Code::Resource, "cannot create the linker's temporary folder " +
-                                      folder.str().str() + ": " + std::strerror(errno) +
-                                      "; TMPDIR names another place");
-  std::string outPath = folder.str().str() + "/image";
+  TemporaryFolder folder("axiomc");
+  AXIOM_RETURN_IF_ERROR(folder.status());
+  std::string outPath = (folder.path() / "image").string();
   Status linked = runLinker(object, base, outPath);
   auto buffer =
       llvm::MemoryBuffer::getFile(outPath, /*IsText=*/false, /*RequiresNullTerminator=*/false,
                                   /*IsVolatile=*/true);
-  unlink(outPath.c_str());
-  rmdir(folder.c_str());
   if (!linked.ok())
     return linked;
   if (!buffer)

@@ -1,6 +1,6 @@
 #include "codegen/cuda/HostCompiler.h"
 
-#include "codegen/SignalHold.h"
+#include "codegen/TemporaryFolder.h"
 #include "codegen/cuda/DeviceHeaders.h"
 
 #include <fcntl.h>
@@ -21,26 +21,6 @@ namespace axiom::codegen {
 namespace fs = std::filesystem;
 
 namespace {
-
-/// Removed with all that is in it.
-class TemporaryFolder {
-public:
-  TemporaryFolder() {
-    std::error_code none;
-    std::string name = (fs::temp_directory_path(none) / "axiom-twin-XXXXXX").string();
-    if (!none && mkdtemp(name.data()))
-      path = name;
-  }
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    if (!path.empty())
-      fs::remove_all(path, ignored);
-  }
-  TemporaryFolder(const TemporaryFolder &) = delete;
-  TemporaryFolder &operator=(const TemporaryFolder &) = delete;
-
-  fs::path path; ///< empty: there is none
-};
 
 bool writeFile(const fs::path &path, const std::string &text) {
   std::ofstream file(path, std::ios::binary);
@@ -166,11 +146,9 @@ Result<std::string> compileForTwin(const std::string &name, const std::string &s
   std::string rows = kernelRows(source);
   if (rows.empty())
     return Status(Code::InvalidArgument, name + " has no kernel for the host twin");
-  SignalHold hold;
-  TemporaryFolder folder;
-  if (folder.path.empty())
-    return Status(Code::Resource, "no temporary folder can be made: TMPDIR may name a place");
-  AXIOM_RETURN_IF_ERROR(writeSources(folder.path, name, source, rows));
+  TemporaryFolder folder("axiom-twin");
+  AXIOM_RETURN_IF_ERROR(folder.status());
+  AXIOM_RETURN_IF_ERROR(writeSources(folder.path(), name, source, rows));
   const std::string compiler = command[0];
   // The numerics contract: an fma only where it is written. No name of a place, no time and no
   // number of the build gets into the library.
@@ -183,16 +161,16 @@ Result<std::string> compileForTwin(const std::string &name, const std::string &s
 #endif
         "-o", "kernels.so", "kernels.cpp"})
     command.push_back(option);
-  int status = run(command, folder.path.string());
+  int status = run(command, folder.path().string());
   if (status < 0)
     return Status(errno == ENOENT || errno == EACCES ? Code::Unsupported : Code::Resource,
                   "the C++ compiler " + compiler + " cannot be started: " + std::strerror(errno) +
                       "; the environment variable CXX may name another");
-  std::string library = status == 0 ? readFile(folder.path / "kernels.so") : std::string();
+  std::string library = status == 0 ? readFile(folder.path() / "kernels.so") : std::string();
   if (library.empty())
     return Status(status == 127 ? Code::Unsupported : Code::Internal,
                   name + " for the host twin: " + compiler + " ended with status " +
-                      std::to_string(status) + "\n" + readFile(folder.path / "log"));
+                      std::to_string(status) + "\n" + readFile(folder.path() / "log"));
   return library;
 }
 
