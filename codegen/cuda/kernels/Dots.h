@@ -116,29 +116,20 @@ template <class S, class R, class F>
 AXIOM_DEVICE void dots(const QuantizedRows<S> &input, const u8 *weights, u32 stripes, u32 warp,
                        u32 area, u32 firstRow) {
   using L = DotsLayout<R, F::tokens>;
-  constexpr u32 stages = F::stages, tokens = F::tokens;
+  using Place = UnitPlace<S, R, 8, F::warpsOfRange>;
+  constexpr u32 tokens = F::tokens;
   u32 lane = laneIndex(), row = lane % 8, token = lane / 8, group = lane / 8 * L::distance;
-  UnitPlace<S, R, 8, F::warpsOfRange> ahead(warp, stripes * S::segments), here = ahead;
-  auto copyNext = [&](u32 step) {
-    if (!ahead.done()) {
-      u32 to = area + step % stages * L::slot;
-      copyPieces<L::runPieces>(to, weights + ahead.rows() * R::stripeBytes + ahead.scales,
-                               (R::runBytes + ahead.count() * R::groupBytes) / 16);
-      input.template copy<tokens, 8, kWarp, 256, 64>(to + L::values, to + L::pairs, ahead.k, lane);
-      ahead.next();
-    }
-    copyCommit();
+  auto copy = [&](const Place &place, u32 slot) {
+    u32 to = area + slot * L::slot;
+    copyPieces<L::runPieces>(to, weights + place.rows() * R::stripeBytes + place.scales,
+                             (R::runBytes + place.count() * R::groupBytes) / 16);
+    input.template copy<tokens, 8, kWarp, 256, 64>(to + L::values, to + L::pairs, place.k, lane);
   };
-  AXIOM_UNROLL
-  for (u32 step = 0; step + 1 < stages; ++step)
-    copyNext(step);
-  const u32 terms = area + stages * L::slot, mine = terms + token * L::termPitch + row * L::terms;
-  u32 step = 0;
-  auto addRun = [&](float sum) {
-    copyWait<stages - 2>();
-    warpSync(kAllLanes); // the stage is there; the one before it and its terms are done with
-    copyNext(step + stages - 1);
-    u32 slot = area + step % stages * L::slot, low = here.low(), high = low + here.count();
+  const u32 terms = area + F::stages * L::slot,
+            mine = terms + token * L::termPitch + row * L::terms;
+  float sums[1];
+  auto use = [&](const Place &place, u32 number) {
+    u32 slot = area + number * L::slot, low = place.low(), high = low + place.count();
     RowAt stripe = rowAt(slot, row, 0);
     RunScale scale = runScale<R::format>(stripe);
     Terms<tokens> v[2];
@@ -157,19 +148,14 @@ AXIOM_DEVICE void dots(const QuantizedRows<S> &input, const u8 *weights, u32 str
     for (u32 i = 0; i < 2; ++i)
       storeTerms<R, tokens>(terms + (32 * i + lane) * L::terms, v[i], valid[i]);
     warpSync(kAllLanes); // the terms are there
-    ++step;
-    return token < tokens ? addTerms<R>(sum, mine) : 0.0f;
-  };
-  AXIOM_NO_UNROLL
-  for (; !here.done(); here.nextUnit()) {
-    float sum = 0.0f;
-    AXIOM_NO_UNROLL
-    do
-      sum = addRun(sum);
-    while (here.nextStage());
     if (token < tokens)
-      storeShared(F::at(here.segment(), token, firstRow + 8 * here.rows() + row), sum);
-  }
+      sums[0] = addTerms<R>(sums[0], mine);
+  };
+  auto end = [&](const Place &place) {
+    if (token < tokens)
+      storeShared(F::at(place.segment(), token, firstRow + 8 * place.rows() + row), sums[0]);
+  };
+  forStages<F::stages, false>(Place(warp, stripes * S::segments), sums, copy, use, end);
 }
 
 } // namespace axiom::device

@@ -63,48 +63,29 @@ template <class S, class R, class F, u32 tokens, u32 segments>
 AXIOM_DEVICE void floats(const FloatRows &input, const u8 *weights, u32 stripes, u32 begin,
                          u32 area, u32 firstRow, u32 token) {
   using L = FloatLayout<R, tokens>;
-  constexpr u32 stages = F::floatStages, pieces = R::groupBytes / 16;
+  using Place = UnitPlace<S, R, 1, 1>;
+  constexpr u32 pieces = R::groupBytes / 16;
   u32 lane = laneIndex();
-  UnitPlace<S, R, 1, 1> ahead(begin, begin + segments), here = ahead;
-  auto copyNext = [&](u32 step) {
-    if (!ahead.done()) {
-      u32 to = area + step % stages * L::slot;
-      AXIOM_UNROLL
-      for (u32 i = 0; i < kFloatStripes; ++i) // past the last stripe: that one again
-        copyPieces<pieces>(to + i * L::stripe,
-                           weights + smaller(i, stripes - 1) * R::stripeBytes + ahead.offset,
-                           pieces);
-      AXIOM_UNROLL
-      for (u32 i = 0; i < (tokens * 8 + kWarp - 1) / kWarp; ++i) {
-        u32 index = i * kWarp + lane;
-        if (tokens * 8 % kWarp == 0 || index < tokens * 8)
-          copyAsyncCached(to + L::tokensAt + 16 * index,
-                          input.row(token + index / 8) + 128 * ahead.k + 16 * (index % 8), true);
-      }
-      ahead.next();
+  auto copy = [&](const Place &place, u32 slot) {
+    u32 to = area + slot * L::slot;
+    AXIOM_UNROLL
+    for (u32 i = 0; i < kFloatStripes; ++i) // past the last stripe: that one again
+      copyPieces<pieces>(to + i * L::stripe,
+                         weights + smaller(i, stripes - 1) * R::stripeBytes + place.offset, pieces);
+    AXIOM_UNROLL
+    for (u32 i = 0; i < (tokens * 8 + kWarp - 1) / kWarp; ++i) {
+      u32 index = i * kWarp + lane;
+      if (tokens * 8 % kWarp == 0 || index < tokens * 8)
+        copyAsyncCached(to + L::tokensAt + 16 * index,
+                        input.row(token + index / 8) + 128 * place.k + 16 * (index % 8), true);
     }
-    copyCommit();
   };
-  AXIOM_UNROLL
-  for (u32 step = 0; step + 1 < stages; ++step)
-    copyNext(step);
-  u32 step = 0;
   float sums[tokens];
   Join<segments, tokens, F::threads> join(F::joins);
-  AXIOM_NO_UNROLL
-  for (; !here.done(); here.nextUnit()) {
-    for (float &sum : sums)
-      sum = 0.0f;
-    AXIOM_NO_UNROLL
-    do {
-      copyWait<stages - 2>();
-      warpSync(kAllLanes); // the stage is there; the one before it is done with
-      copyNext(step + stages - 1);
-      addColumns<R, tokens>(sums, area + step % stages * L::slot);
-      ++step;
-    } while (here.nextStage());
-    join.take(sums, here.unit - begin);
-  }
+  forStages<F::floatStages, false>(
+      Place(begin, begin + segments), sums, copy,
+      [&](const Place &, u32 slot) { addColumns<R, tokens>(sums, area + slot * L::slot); },
+      [&](const Place &place) { join.take(sums, place.unit - begin); });
   if (lane / 8 >= stripes)
     return;
   AXIOM_UNROLL

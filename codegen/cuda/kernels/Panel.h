@@ -61,52 +61,34 @@ template <class S, class R, class F>
 AXIOM_DEVICE void panel(const QuantizedRows<S> &input, const u8 *weights, u32 stripes, u32 area,
                         u32 firstRow) {
   using L = PanelLayout<R, F::tokens>;
-  constexpr u32 stages = F::stages, groups = kPanelGroups;
-  UnitPlace<S, R, groups, 1> ahead(0, S::segments), here = ahead;
-  auto copyNext = [&](u32 step) {
-    if (!ahead.done()) {
-      u32 slot = step % stages, to = area + slot * L::weights;
-      AXIOM_UNROLL
-      for (u32 i = 0; i < 2; ++i) {
-        if (!weights)
-          break;
-        const u8 *from = weights + (i < stripes ? i * R::stripeBytes : 0);
-        if constexpr (R::runBytes > 0)
-          copyPieces<R::runBytes / 16>(to + i * L::stripe, from + ahead.scales, R::runBytes / 16);
-        copyPieces<groups * R::groupBytes / 16>(to + i * L::stripe + R::runBytes,
-                                                from + ahead.offset,
-                                                ahead.count() * R::groupBytes / 16);
-      }
-      to = slot * L::slot;
-      input.template copy<F::tokens, groups, F::threads, kPanelRowPitch, kPanelPairPitch>(
-          to, to + L::pairs, ahead.k, threadIndex());
-      ahead.next();
+  using Place = UnitPlace<S, R, kPanelGroups, 1>;
+  constexpr u32 groups = kPanelGroups;
+  auto copy = [&](const Place &place, u32 slot) {
+    u32 to = area + slot * L::weights;
+    AXIOM_UNROLL
+    for (u32 i = 0; i < 2; ++i) {
+      if (!weights)
+        break;
+      const u8 *from = weights + (i < stripes ? i * R::stripeBytes : 0);
+      if constexpr (R::runBytes > 0)
+        copyPieces<R::runBytes / 16>(to + i * L::stripe, from + place.scales, R::runBytes / 16);
+      copyPieces<groups * R::groupBytes / 16>(to + i * L::stripe + R::runBytes, from + place.offset,
+                                              place.count() * R::groupBytes / 16);
     }
-    copyCommit();
+    to = slot * L::slot;
+    input.template copy<F::tokens, groups, F::threads, kPanelRowPitch, kPanelPairPitch>(
+        to, to + L::pairs, place.k, threadIndex());
   };
-  AXIOM_UNROLL
-  for (u32 step = 0; step + 1 < stages; ++step)
-    copyNext(step);
-  u32 step = 0;
   float sums[F::tokens / 2];
+  auto use = [&](const Place &place, u32 slot) {
+    u32 low = place.low();
+    if (weights)
+      addStage<S, R, F::tokens>(sums, area + slot * L::weights, slot * L::slot, low,
+                                low + place.count());
+  };
   Join<S::segments, F::tokens / 2, F::threads> join(F::joins);
-  AXIOM_NO_UNROLL
-  for (; !here.done(); here.nextUnit()) {
-    for (float &sum : sums)
-      sum = 0.0f;
-    AXIOM_NO_UNROLL
-    do {
-      copyWait<stages - 2>();
-      blockSync(); // the stage is there; the one before it is done with
-      copyNext(step + stages - 1);
-      u32 slot = step % stages, low = here.low();
-      if (weights)
-        addStage<S, R, F::tokens>(sums, area + slot * L::weights, slot * L::slot, low,
-                                  low + here.count());
-      ++step;
-    } while (here.nextStage());
-    join.take(sums, here.segment());
-  }
+  forStages<F::stages, true>(Place(0, S::segments), sums, copy, use,
+                             [&](const Place &place) { join.take(sums, place.segment()); });
   blockSync(); // the results may lie over the stages
   if (weights) {
     AXIOM_UNROLL

@@ -20,35 +20,25 @@ template <class S, class R, class F>
 AXIOM_DEVICE void quads(const QuantizedRows<S> &input, const u8 *weights, u32 stripes, u32 warp,
                         u32 area, u32 firstRow) {
   using L = QuadsLayout<R, F::tokens>;
-  constexpr u32 stages = F::stages, tokens = F::tokens;
+  using Place = UnitPlace<S, R, 8, F::warpsOfRange>;
+  constexpr u32 tokens = F::tokens;
   constexpr u32 runPieces = (R::runBytes + 8 * R::groupBytes) / 16;
   u32 lane = laneIndex(), row = lane % 8, mine = lane / 8 * L::stripe;
-  UnitPlace<S, R, 8, F::warpsOfRange> ahead(warp, (stripes + 3) / 4 * S::segments), here = ahead;
-  auto copyNext = [&](u32 step) {
-    if (!ahead.done()) {
-      u32 to = area + step % stages * L::slot, stripe = 4 * ahead.rows();
-      u32 pieces = (R::runBytes + ahead.count() * R::groupBytes) / 16;
-      const u8 *from = weights + stripe * R::stripeBytes + ahead.scales;
-      AXIOM_UNROLL
-      for (u32 i = 0; i < 4; ++i) {
-        copyPieces<runPieces>(to + i * L::stripe, from, pieces);
-        // Past the last stripe: that one again.
-        from += stripe + i + 1 < stripes ? R::stripeBytes : 0;
-      }
-      input.template copy<tokens, 8, kWarp, 256, 64>(to + L::values, to + L::pairs, ahead.k, lane);
-      ahead.next();
+  auto copy = [&](const Place &place, u32 slot) {
+    u32 to = area + slot * L::slot, stripe = 4 * place.rows();
+    u32 pieces = (R::runBytes + place.count() * R::groupBytes) / 16;
+    const u8 *from = weights + stripe * R::stripeBytes + place.scales;
+    AXIOM_UNROLL
+    for (u32 i = 0; i < 4; ++i) {
+      copyPieces<runPieces>(to + i * L::stripe, from, pieces);
+      // Past the last stripe: that one again.
+      from += stripe + i + 1 < stripes ? R::stripeBytes : 0;
     }
-    copyCommit();
+    input.template copy<tokens, 8, kWarp, 256, 64>(to + L::values, to + L::pairs, place.k, lane);
   };
-  AXIOM_UNROLL
-  for (u32 step = 0; step + 1 < stages; ++step)
-    copyNext(step);
-  u32 step = 0;
-  auto addRun = [&](float (&sums)[tokens]) {
-    copyWait<stages - 2>();
-    warpSync(kAllLanes); // the stage is there; the one before it is done with
-    copyNext(step + stages - 1);
-    u32 slot = area + step % stages * L::slot, low = here.low(), high = low + here.count();
+  float sums[tokens];
+  auto use = [&](const Place &place, u32 number) {
+    u32 slot = area + number * L::slot, low = place.low(), high = low + place.count();
     RowAt stripe = rowAt(slot + mine, row, 0), groups = stripe.after(0 - low * R::groupBytes);
     RunScale scale = runScale<R::format>(stripe);
     AXIOM_UNROLL
@@ -65,22 +55,17 @@ AXIOM_DEVICE void quads(const QuantizedRows<S> &input, const u8 *weights, u32 st
           sums[t] = fma(v.min, v.sum[t], sums[t]);
       }
     }
-    ++step;
   };
-  AXIOM_NO_UNROLL
-  for (; !here.done(); here.nextUnit()) {
-    float sums[tokens] = {};
-    AXIOM_NO_UNROLL
-    do
-      addRun(sums);
-    while (here.nextStage());
-    u32 stripe = 4 * here.rows() + lane / 8;
+  auto end = [&](const Place &place) {
+    u32 stripe = 4 * place.rows() + lane / 8;
     if (stripe >= stripes)
-      continue;
+      return;
     AXIOM_UNROLL
     for (u32 t = 0; t < tokens; ++t)
-      storeShared(F::at(here.segment(), t, firstRow + 8 * stripe + row), sums[t]);
-  }
+      storeShared(F::at(place.segment(), t, firstRow + 8 * stripe + row), sums[t]);
+  };
+  Place first(warp, (stripes + 3) / 4 * S::segments);
+  forStages<F::stages, false>(first, sums, copy, use, end);
 }
 
 } // namespace axiom::device

@@ -79,6 +79,45 @@ private:
   }
 };
 
+/// Goes through the stages of a warp's units from `here` on, with the copies of `stages - 1` of
+/// them under way: copy(place, slot) asks for what a stage needs, use(place, slot) adds it to
+/// `sums`, which start from zero for each unit, end(place) comes behind the last one of a unit. The
+/// stages are the warp's own, or the block's.
+template <u32 stages, bool ofBlock, typename Place, u32 count, typename Copy, typename Use,
+          typename End>
+AXIOM_DEVICE void forStages(Place here, float (&sums)[count], Copy copy, Use use, End end) {
+  Place ahead = here;
+  auto copyNext = [&](u32 step) {
+    if (!ahead.done()) {
+      copy(ahead, step % stages);
+      ahead.next();
+    }
+    copyCommit();
+  };
+  AXIOM_UNROLL
+  for (u32 step = 0; step + 1 < stages; ++step)
+    copyNext(step);
+  u32 step = 0;
+  AXIOM_NO_UNROLL
+  for (; !here.done(); here.nextUnit()) {
+    for (float &sum : sums)
+      sum = 0.0f;
+    AXIOM_NO_UNROLL
+    do {
+      copyWait<stages - 2>();
+      // The stage is there; the one before it is done with.
+      if constexpr (ofBlock)
+        blockSync();
+      else
+        warpSync(kAllLanes);
+      copyNext(step + stages - 1);
+      use(here, step % stages);
+      ++step;
+    } while (here.nextStage());
+    end(here);
+  }
+}
+
 /// A warp copies `pieces` pieces of 16 bytes that lie side by side, at most `most`.
 template <u32 most> AXIOM_DEVICE void copyPieces(u32 to, const u8 *from, u32 pieces) {
   to += 16 * laneIndex();

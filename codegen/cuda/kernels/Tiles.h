@@ -47,41 +47,28 @@ template <class S, class R, class F>
 AXIOM_DEVICE void tiles(const QuantizedRows<S> &input, const u8 *weights, u32 stripes, u32 warp,
                         u32 area, u32 firstRow) {
   using L = TilesLayout<R>;
-  constexpr u32 stages = F::stages;
-  UnitPlace<S, R, 8, F::warpsOfRange> ahead(warp, (stripes + 1) / 2 * S::segments), here = ahead;
-  auto copyNext = [&](u32 step) {
-    if (!ahead.done()) {
-      u32 to = area + step % stages * L::slot, stripe = 2 * ahead.rows();
-      u32 pieces = (R::runBytes + ahead.count() * R::groupBytes) / 16;
-      const u8 *from = weights + stripe * R::stripeBytes + ahead.scales;
-      copyPieces<L::runPieces>(to, from, pieces);
-      // A tensor may end with a single stripe, which is then both.
-      from += stripe + 1 < stripes ? R::stripeBytes : 0;
-      copyPieces<L::runPieces>(to + L::stripe, from, pieces);
-      input.template copy<8, 8, kWarp, kTilesRowPitch, kTilesPairPitch>(
-          to + L::values, to + L::pairs, ahead.k, laneIndex());
-      ahead.next();
-    }
-    copyCommit();
+  using Place = UnitPlace<S, R, 8, F::warpsOfRange>;
+  auto copy = [&](const Place &place, u32 slot) {
+    u32 to = area + slot * L::slot, stripe = 2 * place.rows();
+    u32 pieces = (R::runBytes + place.count() * R::groupBytes) / 16;
+    const u8 *from = weights + stripe * R::stripeBytes + place.scales;
+    copyPieces<L::runPieces>(to, from, pieces);
+    // A tensor may end with a single stripe, which is then both.
+    from += stripe + 1 < stripes ? R::stripeBytes : 0;
+    copyPieces<L::runPieces>(to + L::stripe, from, pieces);
+    input.template copy<8, 8, kWarp, kTilesRowPitch, kTilesPairPitch>(to + L::values, to + L::pairs,
+                                                                      place.k, laneIndex());
   };
-  AXIOM_UNROLL
-  for (u32 step = 0; step + 1 < stages; ++step)
-    copyNext(step);
-  u32 step = 0;
-  AXIOM_NO_UNROLL
-  for (; !here.done(); here.nextUnit()) {
-    float sums[4] = {};
-    AXIOM_NO_UNROLL
-    do {
-      copyWait<stages - 2>();
-      warpSync(kAllLanes); // the stage is there; the one before it is done with
-      copyNext(step + stages - 1);
-      u32 low = here.low();
-      addRun<S, R>(sums, area + step % stages * L::slot, low, low + here.count());
-      ++step;
-    } while (here.nextStage());
-    storeSums<F>(sums, here.segment(), firstRow + 16 * here.rows(), 0);
-  }
+  float sums[4];
+  auto use = [&](const Place &place, u32 slot) {
+    u32 low = place.low();
+    addRun<S, R>(sums, area + slot * L::slot, low, low + place.count());
+  };
+  auto end = [&](const Place &place) {
+    storeSums<F>(sums, place.segment(), firstRow + 16 * place.rows(), 0);
+  };
+  Place first(warp, (stripes + 1) / 2 * S::segments);
+  forStages<F::stages, false>(first, sums, copy, use, end);
 }
 
 } // namespace axiom::device
