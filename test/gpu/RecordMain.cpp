@@ -1,0 +1,147 @@
+// gpu-record: writes the cases of the device functions and of the kernels with their modules for
+// chosen architectures, for gpu-replay (test/gpu/Replay.h).
+#include "test/gpu/Record.h"
+
+#include "codegen/cuda/CudaImage.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <mutex>
+#include <thread>
+
+using namespace axiom;
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr const char *kUsage =
+    "usage: gpu-record OUT_DIR --arch ARCH[,ARCH...] [--part wrappers|kernels] [--quick]\n"
+    "ARCH: sm_80, sm_90a, ..., compute_80, or host for the stand-in driver\n";
+
+Status writeFile(const fs::path &path, const void *data, size_t size) {
+  std::ofstream file(path, std::ios::binary | std::ios::trunc);
+  file.write(static_cast<const char *>(data), static_cast<std::streamsize>(size));
+  file.close();
+  if (!file)
+    return Status(Code::Resource, "cannot write " + path.string() + ": " + std::strerror(errno));
+  return Status::okStatus();
+}
+
+/// Every module for every architecture, as many at a time as there are cores.
+Status compileAll(const std::vector<replay::ModuleSource> &modules,
+                  const std::vector<std::string> &archs, const fs::path &folder, uint64_t &bytes) {
+  struct Job {
+    const replay::ModuleSource *module;
+    const std::string *arch;
+  };
+  std::vector<Job> jobs;
+  for (const std::string &arch : archs)
+    for (const replay::ModuleSource &module : modules)
+      jobs.push_back({&module, &arch});
+  std::mutex mutex;
+  size_t next = 0;
+  Status result;
+  auto work = [&] {
+    for (;;) {
+      std::unique_lock lock(mutex);
+      if (next == jobs.size() || !result.ok())
+        return;
+      const Job job = jobs[next++];
+      printf("[%zu/%zu] %s for %s\n", next, jobs.size(), job.module->name.c_str(),
+             job.arch->c_str());
+      fflush(stdout);
+      lock.unlock();
+      Result<std::string> image = codegen::compileCudaModule(job.module->text, *job.arch);
+      Status status = image.ok()
+                          ? writeFile(folder / replay::moduleFile(job.module->name, *job.arch),
+                                      image->data(), image->size())
+                          : image.status();
+      lock.lock();
+      bytes += image.ok() ? image->size() : 0;
+      if (result.ok())
+        result = status;
+    }
+  };
+  std::vector<std::thread> threads;
+  for (unsigned i = 0; i < std::max(1u, std::thread::hardware_concurrency()); ++i)
+    threads.emplace_back(work);
+  for (std::thread &thread : threads)
+    thread.join();
+  return result;
+}
+
+Status record(const fs::path &folder, bool wrappers, bool quick,
+              const std::vector<std::string> &archs) {
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error)
+    return Status(Code::Resource,
+                  "cannot make the folder " + folder.string() + ": " + error.message());
+  replay::Recording recording;
+  AXIOM_RETURN_IF_ERROR(wrappers ? recordWrappers(recording) : recordKernels(recording, quick));
+  const std::vector<uint8_t> pack = recording.pack.finish(archs);
+  if (Result<replay::Pack> again = replay::parsePack(pack); !again.ok())
+    return again.status().withContext("what was recorded");
+  printf("%s: %zu cases, %.1f MB\n", folder.filename().c_str(), recording.pack.cases(),
+         double(pack.size()) / 1e6);
+  uint64_t bytes = pack.size();
+  // The pack last: with it the folder is whole.
+  fs::remove(folder / replay::kPackName, error);
+  AXIOM_RETURN_IF_ERROR(compileAll(recording.modules, archs, folder, bytes));
+  AXIOM_RETURN_IF_ERROR(writeFile(folder / replay::kPackName, pack.data(), pack.size()));
+  printf("%s: %zu modules, %.1f MB with the cases\n", folder.filename().c_str(),
+         recording.modules.size(), double(bytes) / 1e6);
+  return Status::okStatus();
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+  std::string out, part;
+  std::vector<std::string> archs;
+  bool quick = false, wrong = false;
+  for (int i = 1; i < argc; ++i) {
+    std::string word = argv[i];
+    if (word == "--quick") {
+      quick = true;
+    } else if (word == "--part" && i + 1 < argc) {
+      part = argv[++i];
+      wrong |= part != "wrappers" && part != "kernels";
+    } else if (word == "--arch" && i + 1 < argc) {
+      std::string list = argv[++i];
+      for (size_t at = 0; at <= list.size();) {
+        size_t end = std::min(list.find(',', at), list.size());
+        archs.push_back(list.substr(at, end - at));
+        at = end + 1;
+      }
+    } else {
+      wrong |= word.rfind("--", 0) == 0 || !out.empty();
+      out = word;
+    }
+  }
+  const std::vector<std::string> known = codegen::cudaArchs();
+  for (const std::string &arch : archs)
+    if (arch != codegen::kHostArch && std::find(known.begin(), known.end(), arch) == known.end()) {
+      fprintf(stderr, "gpu-record: there is no architecture %s; sm_90a is one\n", arch.c_str());
+      wrong = true;
+    }
+  if (wrong || out.empty() || archs.empty()) {
+    fputs(kUsage, stderr);
+    return 2;
+  }
+  setenv("CXX", AXIOM_HOST_COMPILER, 0);
+  for (bool wrappers : {true, false}) {
+    if (!part.empty() && part != (wrappers ? "wrappers" : "kernels"))
+      continue;
+    Status status =
+        record(fs::path(out) / (wrappers ? "wrappers" : "kernels"), wrappers, quick, archs);
+    if (!status.ok()) {
+      fprintf(stderr, "gpu-record: %s\n", status.message().c_str());
+      return 1;
+    }
+  }
+  return 0;
+}
