@@ -7,7 +7,7 @@
 
 function(_axiom_target NAME NO_RTTI)
   target_include_directories(${NAME} PUBLIC ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR})
-  target_compile_options(${NAME} PRIVATE -Wall -Wextra -Werror -ffp-contract=off -fno-fast-math)
+  target_compile_options(${NAME} PRIVATE -Wall -Wextra $<$<BOOL:${AXIOM_WARNINGS_AS_ERRORS}>:-Werror> -ffp-contract=off -fno-fast-math)
   if(NO_RTTI)
     target_compile_options(${NAME} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-fno-rtti>)
   endif()
