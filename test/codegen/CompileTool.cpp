@@ -1,5 +1,7 @@
-// cuda-compile FILE ARCH: the PTX (compute_80) or cubin (sm_80) of a kernel source, on standard
-// output; for lit tests. `cuda-compile --version` says which NVRTC there is.
+// cuda-compile FILE ARCH: the PTX (compute_80), cubin (sm_80) or library for the host twin (host)
+// of a kernel source, on standard output; for tests. `cuda-compile --version` says which NVRTC
+// there is.
+#include "codegen/cuda/HostCompiler.h"
 #include "codegen/cuda/Nvrtc.h"
 
 #include <cstdio>
@@ -30,7 +32,9 @@ int main(int argc, char **argv) {
   text << file.rdbuf();
   if (!file)
     return fail(Status(Code::NotFound, std::string("cannot read ") + argv[1]));
-  Result<std::string> image = codegen::compileCuda(argv[1], text.str(), argv[2]);
+  std::string arch = argv[2];
+  Result<std::string> image = arch == "host" ? codegen::compileForTwin(argv[1], text.str())
+                                             : codegen::compileCuda(argv[1], text.str(), arch);
   if (!image.ok())
     return fail(image.status());
   fwrite(image->data(), 1, image->size(), stdout);
