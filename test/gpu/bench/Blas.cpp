@@ -52,7 +52,7 @@ Result<Json> measure(const Bench &bench, const Functions &blas, Handle handle, c
   uint64_t weightBytes = uint64_t(rows) * cols * kind.bytes;
   uint64_t cold = bench.silicon() ? kColdBytes : 0;
   auto copies =
-      static_cast<uint32_t>(std::max<uint64_t>(1, std::min<uint64_t>(64, cold / weightBytes)));
+      static_cast<uint32_t>(std::max<uint64_t>(1, std::min<uint64_t>(4096, cold / weightBytes)));
   AXIOM_ASSIGN_OR_RETURN(DeviceMemory a,
                          allocateDevice(bench.context(), weightBytes * copies, "weights"));
   AXIOM_ASSIGN_OR_RETURN(
