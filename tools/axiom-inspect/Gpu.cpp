@@ -14,6 +14,8 @@ constexpr double kParts = 4; // of a multiprocessor
 constexpr GpuDevice kDevices[] = {
     {"a100", "A100 SXM 80 GB", 108, 1.41, 1750, 550, 210, 1.3, 2, 2, 8, "the gap is the H100's"},
     {"h100", "H100 SXM 80 GB", 132, 1.83, 3180, 700, 291, 1.3, 2, 1, 6.5, ""},
+    {"h200", "H200 SXM 141 GB", 132, 1.83, 4480, 700, 291, 1.3, 2, 1, 6.5,
+     "its latencies, the gap and the rate of m16n8k32 are the H100's"},
     {"b200", "B200", 148, 1.86, 7200, 860, 295, 1.3, 2, 1, 8,
      "its read rate is 90 % of the data sheet's, the gap is the H100's, its rate of m16n8k32 is "
      "not "

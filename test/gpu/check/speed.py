@@ -9,8 +9,8 @@ from common import Failed, Skipped
 from parts import real_model
 
 # Names of devices -> those of axiom-inspect --device; the first that fits.
-PREDICTED = [("H200", "h100", "figures of the H100, whose memory is slower"), ("GH200", "h100", "figures of the H100"), ("H100", "h100", ""),
-             ("A100", "a100", ""), ("B200", "b200", ""), ("RTX 4090", "rtx4090", ""), ("L4", "l4", "")]
+PREDICTED = [("GH200", "h200", "figures of the H200"), ("H200", "h200", ""), ("H100", "h100", ""), ("A100", "a100", ""),
+             ("B200", "b200", ""), ("RTX 4090", "rtx4090", ""), ("L4", "l4", "")]
 PREFILL, DECODE, DEPTH = 512, 128, 448  # decode: positions 448 to 576, 512 at the middle
 PARALLEL = (1, 8, 32)
 

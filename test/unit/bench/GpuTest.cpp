@@ -89,7 +89,7 @@ TEST(Gpu, AnUnknownDeviceIsNamedWithTheKnownOnes) {
   auto none = findGpu("h99");
   ASSERT_FALSE(none.ok());
   EXPECT_EQ(none.status().message(),
-            "no figures of a GPU 'h99' are known; there are a100, h100, b200, l4, rtx4090");
+            "no figures of a GPU 'h99' are known; there are a100, h100, h200, b200, l4, rtx4090");
 }
 
 TEST(Gpu, CostsAreOfTheMostTokensThatFit) {
