@@ -44,6 +44,7 @@ def passes(check, runs):
     result = runs.run("--part", "1,2,3")
     check(result.status == 0 and [runs.verdict(n) for n in (1, 2, 3)] == ["passed"] * 3, f"parts 1 to 3: exit {result.status}\n{result.out}{result.err}")
     check(result.out.count("proves nothing for a GPU") >= 2, f"the stand-in driver is not named as such: {result.out}")
+    check("it lacks most of the kernels and models" in result.out, f"a pack for tests is not named as such: {result.out}")
     built = runs.data["parts"]["1"]["checks"]["the runtime without LLVM"]
     check(built["result"] == "skipped" and "--no-build" in built["detail"] and "skipped: part 1, the runtime without LLVM" in result.out,
           f"--no-build is not told as skipped: {built}")

@@ -66,6 +66,12 @@ def note_model(source, folder, archs):
     return {"file": path.name, "bytes": path.stat().st_size, "sha256": sha256(path)}
 
 
+def few(models, quick):
+    """What a pack for tests lacks, or None."""
+    lacks = (["most of the kernels"] if quick else []) + (["models"] if set(models) != set(MODELS) else [])
+    return " and ".join(lacks) or None
+
+
 def contents(folder):
     return {str(p.relative_to(folder)): p for p in sorted(folder.rglob("*")) if p.is_file() and not p.name.startswith("gpu-check.")}
 
@@ -99,7 +105,7 @@ def make(folder, archs, models, model, quick):
     if total > LIMIT:
         raise Failed(f"the pack has {total / 1e6:.1f} MB, at most {LIMIT / 1e6:.0f} MB are meant: {text}; name fewer architectures (--arch)")
     write_json(folder / "pack.json", {
-        "format": FORMAT, "archs": archs, "sources": sources_id(), "commit": commit(),
+        "format": FORMAT, "few": few(models, quick), "archs": archs, "sources": sources_id(), "commit": commit(),
         "model": note_model(model, folder, archs) if model else None,
         "files": {name: {"bytes": path.stat().st_size, "sha256": sha256(path)} for name, path in files.items()}})
     print(f"{folder}: {total / 1e6:.1f} MB ({text}), {len(files)} files")

@@ -188,8 +188,9 @@ def tiny(work, part):
     models = work.pack.models()
     if not models:
         raise Failed("the pack has no artifacts")
+    prompts = ["the quick brown fox jumps over the lazy dog", "lazy dogs " * (3 if work.pack.host else 12)]
     for path in models:
-        compare_model(work, part, path, path.stem, ["the quick brown fox jumps over the lazy dog", "lazy dogs " * (3 if work.pack.host else 12)], 5 if work.pack.host else 40)
+        compare_model(work, part, path, path.stem, prompts, 5 if work.pack.host else 40)
     for path in models:
         if path.stem in MIXED:
             part.check(f"{path.stem}, mixes of requests, graphs and eager by turns, some preempted",
