@@ -95,12 +95,11 @@ def last_line(file, seen):
         print(f"        {numbered[-1]}", flush=True)
 
 
-def replay(work, part, kind):
-    """Recorded cases, from where the last run of this part stopped. Failures of all runs count until the cases have been gone through."""
-    data = part.data.setdefault(f"replay {kind}", {"next": 0, "passed": 0, "failed": []})
-    first, seen = data["next"], [None, time.monotonic()]
+def replay_once(work, part, kind, first, seen):
+    """Cases from number `first` on. Gives what gpu-replay wrote, and keeps it if we are stopped."""
+    data = part.data[f"replay {kind}"]
     with tempfile.TemporaryDirectory() as folder:
-        out = pathlib.Path(folder) / "replay.json"
+        out, found = pathlib.Path(folder) / "replay.json", None
         try:
             result = work.run(part, "gpu-replay", work.pack.folder / "replay" / kind, "--device", work.number, "--from", first, "--json", out,
                               watch=lambda file: last_line(file, seen))
@@ -108,15 +107,36 @@ def replay(work, part, kind):
             if out.is_file():
                 found = read_json(out, "gpu-replay's results")
                 data.update(next=found["next"], passed=data["passed"] + found["passed"], failed=data["failed"] + found["failed"])
-    part.data.pop(f"replay {kind}")  # it has come to its end
-    if result.status not in (0, 1):
+    if result.status not in (0, 1) or found is None:
         raise Failed(f"gpu-replay: exit {result.status}: {tail(result.err + result.out)}")
-    if result.status == 1 or data["failed"]:
+    return found, result.err
+
+
+def replay(work, part, kind):
+    """Recorded cases, from where the last run of this part stopped. Failures of all runs count until the cases have been gone through."""
+    key = f"replay {kind}"
+    data = part.data.setdefault(key, {"next": 0, "passed": 0, "failed": []})
+    begin, seen = data["next"], [None, time.monotonic()]
+    while True:  # a kernel that does not end ends gpu-replay
+        first = data["next"]
+        try:
+            found, said = replay_once(work, part, kind, first, seen)
+        except Failed:
+            part.data.pop(key)
+            raise
+        total = first + found["cases"]
+        if data["next"] >= total:
+            break
+        if data["next"] <= first:
+            part.data.pop(key)
+            raise Failed(f"gpu-replay does not get beyond case {first} of {total}: {tail(said)}")
+    part.data.pop(key)  # it has come to its end
+    if data["failed"]:
         lines = [f"{case['name']}: {case['why']}" for case in data["failed"][:10]]
-        raise Failed("\n".join([f"{len(data['failed'])} of {found['cases']} cases differ or failed", *lines]))
-    if data["passed"] != found["cases"]:
-        raise Failed(f"{data['passed']} of {found['cases']} cases were made")
-    return f"{found['cases']} cases, code for {found['target']}" + (f"; the first {first} in earlier runs" if first else "")
+        raise Failed("\n".join([f"{len(data['failed'])} of {total} cases differ or failed", *lines]))
+    if data["passed"] != total:
+        raise Failed(f"{data['passed']} of {total} cases were made")
+    return f"{total} cases, code for {found['target']}" + (f"; the first {begin} in earlier runs" if begin else "")
 
 
 def wrappers(work, part):
