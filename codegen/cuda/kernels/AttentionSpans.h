@@ -89,7 +89,7 @@ public:
     stream();
     if (splits == 1)
       return writeOut(total);
-    blockSync(); // all of the block's states are written
+    // All of the block's states are written: the stream ends with a barrier.
     u32 *counter = l.counters + token * F::units + unit;
     if (threadIndex() == 0)
       storeShared(F::parts, takeTicket(counter, 1));
@@ -174,10 +174,11 @@ private:
     AXIOM_NO_UNROLL
     for (u32 span = split; span < spans.count; span += splits) {
       u32 block = 4 * (spans.first + span) + group();
+      const Slots own = slotsOf<S>(position, block);
       Slots slots[F::rows];
       AXIOM_UNROLL
       for (u32 r = 0; r < F::rows; ++r)
-        slots[r] = slotsOf<S>(position, block);
+        slots[r] = own;
       const bool seen = sees(block);
       Part part;
       Scores<S, F> scores;
@@ -195,8 +196,7 @@ private:
       AXIOM_NO_UNROLL
       for (u32 n = 0; n < Slab::ofValues; ++n) {
         slab = nextSlab(); // also: the weights are there
-        addValues<S, F, false>(part, slab, n * F::positions, slots[0].low, slots[0].high, slots,
-                               weights());
+        addValues<S, F, false>(part, slab, n * F::positions, own.low, own.high, slots, weights());
       }
       storePart(part);
       blockSync(); // the parts of the span's blocks are there

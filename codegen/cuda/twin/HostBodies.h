@@ -50,7 +50,10 @@ inline void copyAsyncCached(u32 to, const void *from, bool valid, int site) {
   twin::copyAsync(to, valid ? from : nullptr, site);
 }
 inline void copyCommit(int site) { twin::copyCommit(site); }
-template <int pending> inline void copyWait(int site) { twin::copyWait(pending, site); }
+template <int pending> inline void copyWait(int site) {
+  static_assert(pending >= 0, "no instruction waits for more than all");
+  twin::copyWait(pending, site);
+}
 
 /// Operands of up to three words.
 inline twin::Operands meetWith(twin::Meeting kind, u32 mask, int site, u32 a = 0, u32 b = 0) {

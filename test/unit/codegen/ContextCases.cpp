@@ -10,11 +10,12 @@ namespace axiom::test {
 using plan::KernelSpec;
 
 // Beside the heads of headsShapes: windows that start inside of blocks and spans; groups in one run
-// of rows, in several, and so large that no two tokens make a tile.
+// of rows, in several, and so large that no two tokens make a tile; large heads.
 const std::vector<Heads> contextShapes = {
     {8, 2, 32, 300, AXM_KV_F16, false, false}, {7, 1, 40, 257, AXM_KV_INT8, false, false},
     {2, 2, 20, 0, AXM_KV_F32, false, false},   {8, 1, 16, 70, AXM_KV_INT8, false, false},
-    {33, 1, 16, 0, AXM_KV_F16, false, false},  {65, 1, 16, 256, AXM_KV_F32, false, false}};
+    {33, 1, 16, 0, AXM_KV_F16, false, false},  {65, 1, 16, 256, AXM_KV_F32, false, false},
+    {3, 1, 160, 0, AXM_KV_F16, false, false}};
 
 namespace {
 
@@ -65,7 +66,8 @@ public:
     add({{0, 1100}, {1, 299}, {0, 256}, {1, 0}, {0, 511}, {1, 255}, {0, 63}, {0, 700}}, "8 tokens");
     add(run(0, 254, 8), "8 tokens around a border");
     // Neighbours of one sequence, broken off by the end of a tile, another sequence, and a gap.
-    Tokens ragged = run(0, 237, 30);
+    // More than 64 of them.
+    Tokens ragged = run(0, 237, 38);
     for (const Tokens &more : {run(1, 0, 3), run(1, 290, 10), run(0, 505, 1), run(0, 506, 12),
                                run(1, 63, 2), run(1, 64, 1), run(1, 64, 1)})
       ragged.insert(ragged.end(), more.begin(), more.end());
@@ -76,10 +78,11 @@ public:
       mixed.push_back(i % 3 ? Token{1, uint32_t(rng() % 300)} : Token{0, uint32_t(rng() % 1101)});
     add(mixed, "20 sequences");
     // Each slot of a block is the last one that a token sees, or the first one, alone and in tiles;
-    // its score is the largest, so that a mask that leaves it out shows.
-    const Tokens rising = run(0, 640, 64);
+    // its score is the largest, so that a mask that leaves it out shows. GPUs have another form for
+    // more than 64 tokens.
+    const Tokens rising = run(0, 640, 66);
     for (uint32_t back : {0u, h.window ? h.window - 1 : 0})
-      for (const Tokens &tokens : {rising, Tokens(rising.rbegin(), rising.rend())})
+      for (const Tokens &tokens : {run(0, 640, 64), rising, Tokens(rising.rbegin(), rising.rend())})
         add(tokens, "each slot, key " + std::to_string(back) + " back", back);
     return std::move(result);
   }

@@ -1,14 +1,18 @@
 // Every mutant of the CUDA kernels (CudaMutants.h) must be killed: on the host twin some case of
 // the kernel tests finds a fault or a difference, or it does not compile, end or live. The quick
-// form takes a few of them, AXIOM_TEST_LONG=1 all. Those that no test can kill are listed with the
-// reason why they are harmless.
+// form takes the first one of each header that removes an order, AXIOM_TEST_LONG=1 all; with
+// AXIOM_MUTANTS=FROM-TO those of these numbers of each header. Those that no test can kill are
+// listed with the reason why they are harmless.
 #include "codegen/cuda/DeviceHeaders.h"
 #include "runtime/base/Threads.h"
+#include "test/unit/codegen/CudaMutantCases.h"
 #include "test/unit/codegen/CudaMutants.h"
 #include "test/unit/codegen/TwinKernels.h"
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstdio>
 #include <cstdlib>
 #include <map>
 #include <sys/wait.h>
@@ -17,7 +21,7 @@
 namespace axiom::test {
 namespace {
 
-constexpr unsigned kSecondsToEnd = 600;
+constexpr unsigned kSecondsToEnd = 300;
 constexpr const char *kFolder = "codegen/cuda/kernels/";
 
 /// A mutant that changes nothing that anyone can see. Named by its line's text, which moves less
@@ -25,67 +29,67 @@ constexpr const char *kFolder = "codegen/cuda/kernels/";
 struct Harmless {
   const char *header, *source, *what, *reason;
 };
-constexpr Harmless kHarmless[] = {
-    {"", "", "", ""},
+constexpr const char *kAlike = "of rows that are all alike, each is like any other";
+constexpr const char *kStricter = "rows that are alike go the quick way, or the other one, which "
+                                  "gives the same; this lets fewer of them go it";
+constexpr const char *kNobody = "what is computed for a row that does not exist is not stored";
+constexpr const char *kSame =
+    "same = same && slots[r].low == slots[0].low && slots[r].high == slots[0].high;";
+const std::vector<Harmless> harmless = {
+    {"AttentionSpans.h", "if (threadIndex() % kTeam == 0)", "(threadIndex() % kTeam) - 1",
+     "all threads of a team have a row's max and sum"},
+    {"AttentionTiles.h", ": r > 0 && !exists(r) ? slots[0]", "[0] + 1", kNobody},
+    {"AttentionTiles.h", ": r > 0 && !exists(r) ? slots[0]", "[0] - 1", kNobody},
+    {"AttentionTiles.h", kSame, "[r] + 1", kStricter},
+    {"AttentionTiles.h", kSame, "[0] + 1", kAlike},
+    {"AttentionTiles.h", kSame, "[0] - 1", kStricter},
+    {"AttentionTiles.h", kSame, "[r] + 1 (2)", kStricter},
+    {"AttentionTiles.h", kSame, "[0] + 1 (2)", kAlike},
+    {"AttentionTiles.h", kSame, "[0] - 1 (2)", kStricter},
 };
 
 const char *reasonFor(const Mutant &mutant) {
   if (mutant.what == "copyWait - 1")
     return "it waits for more copies than it must, which costs time only";
-  for (const Harmless &h : kHarmless)
+  for (const Harmless &h : harmless)
     if (mutant.header == h.header && mutant.source == h.source && mutant.what == h.what)
       return h.reason;
   return nullptr;
 }
 
-std::vector<Mutant> allMutants() {
-  std::vector<Mutant> all;
+/// The kernels' headers that have mutants, without the folder: name and text.
+std::map<std::string, std::string> headers() {
+  std::map<std::string, std::string> result;
   for (const codegen::DeviceHeader &header : codegen::deviceHeaders()) {
     std::string name = header.name;
     if (name.rfind(kFolder, 0) != 0)
       continue;
-    std::vector<Mutant> some = mutantsOf(name.substr(std::string(kFolder).size()), header.text);
-    all.insert(all.end(), some.begin(), some.end());
+    name = name.substr(std::string(kFolder).size());
+    if (!mutantsOf(name, header.text).empty())
+      result[name] = header.text;
   }
-  return all;
+  return result;
 }
 
-/// The smallest cases that take every path through the kernels, the likeliest to show a fault
-/// first.
-std::vector<KernelCase> casesFor(const std::string &header) {
-  std::vector<KernelCase> cases;
-  bool attention = header.rfind("Attention", 0) == 0;
-  bool heads = attention || header == "Kv.h" || header == "Qkv.h";
-  if (!heads && header != "Tables.h")
-    for (AxmFormat format : allFormats) {
-      cases.push_back(plainCase(format, {{640, 72, {288, 416}}, {40, 40}}));
-      cases.push_back(swiGluCase(format, true, {{160, 100}}));
-      cases.push_back(headCase(format, {{160, 131}, {64, 2100, {32}}}));
-    }
-  if (!heads && header != "Tables.h")
-    cases.push_back(swiGluCase(AXM_FORMAT_F16, false, {{160, 100}}));
-  if (header == "Tables.h")
-    for (AxmFormat format : allFormats)
-      cases.push_back(embedCase(format));
-  for (const Heads &shape : headsShapes) {
-    cases.push_back(headsCase(shape));
-    if (attention)
-      cases.push_back(contextsCase(shape));
-  }
-  return cases;
+std::vector<std::string> headerNames() {
+  std::vector<std::string> names;
+  for (const auto &[name, text] : headers())
+    names.push_back(name);
+  return names;
 }
 
 /// What a child process says of a mutant: by its exit status.
 enum Verdict { Survives = 0, Killed = 1, DoesNotCompile = 2 };
 
-/// Of a header's text, by the first `most` of its cases.
-int judge(const std::string &header, const std::vector<KernelCase> &cases, size_t most) {
+/// Of a header's text, by the first `most` of its cases. `why`: what kills it.
+Verdict judge(const std::string &text, const std::vector<MutantCase> &cases, size_t most,
+              std::string &why) {
   for (size_t n = 0; n < std::min(most, cases.size()); ++n) {
-    const KernelCase &c = cases[n];
+    const KernelCase &c = cases[n].kernels();
     std::vector<plan::KernelSpec> specs = c.specs;
     for (size_t i = 0; i < specs.size(); ++i)
       specs[i].name = "k" + std::to_string(i);
-    Result<TwinKernels> kernels = TwinKernels::compile(specs, header);
+    Result<TwinKernels> kernels = TwinKernels::compile(specs, text, cases[n].full);
     if (!kernels.ok())
       return DoesNotCompile;
     for (twin::Order order : {twin::Order::Random, twin::Order::Reverse}) {
@@ -93,7 +97,8 @@ int judge(const std::string &header, const std::vector<KernelCase> &cases, size_
       how.order = order;
       how.seed = 1;
       size_t ran = 0;
-      if (!kernels->check(c, 0, 77, how, ran).empty())
+      why = kernels->check(c, 0, UINT32_MAX, how, ran);
+      if (!why.empty())
         return Killed;
     }
   }
@@ -102,70 +107,133 @@ int judge(const std::string &header, const std::vector<KernelCase> &cases, size_
 
 bool isLong() { return getenv("AXIOM_TEST_LONG") != nullptr; }
 
-/// What kills the mutants would otherwise prove nothing.
-TEST(CudaMutants, UnchangedTextSurvives) {
-  for (const codegen::DeviceHeader &header : codegen::deviceHeaders()) {
-    std::string name = header.name;
-    if (name.rfind(kFolder, 0) != 0 || mutantsOf(name, header.text).empty())
-      continue;
-    name = name.substr(std::string(kFolder).size());
-    if (isLong() || name == "Products.h")
-      EXPECT_EQ(judge(header.text, casesFor(name), isLong() ? SIZE_MAX : 1), Survives) << name;
+/// Of a header's mutants, those that are to run.
+std::vector<Mutant> chosen(const std::vector<Mutant> &mutants) {
+  std::vector<Mutant> some;
+  if (const char *range = getenv("AXIOM_MUTANTS")) {
+    size_t from = 0, to = 0;
+    EXPECT_EQ(std::sscanf(range, "%zu-%zu", &from, &to), 2) << "AXIOM_MUTANTS=FROM-TO";
+    std::copy_if(mutants.begin(), mutants.end(), std::back_inserter(some),
+                 [&](const Mutant &m) { return m.number >= from && m.number <= to; });
+  } else if (isLong()) {
+    some = mutants;
+  } else {
+    auto first = std::find_if(mutants.begin(), mutants.end(), [](const Mutant &m) {
+      return m.kind != MutantKind::Lane && m.kind != MutantKind::Index;
+    });
+    if (first != mutants.end())
+      some.push_back(*first);
   }
+  return some;
 }
 
-TEST(CudaMutants, AreKilled) {
-  if (!isLong())
-    GTEST_SKIP() << "hundreds of compilations: AXIOM_TEST_LONG=1 runs them";
-  std::vector<Mutant> mutants = allMutants();
-  ASSERT_GT(mutants.size(), 100u);
-  std::map<std::string, std::vector<KernelCase>> cases;
-  std::vector<size_t> chosen;
-  for (size_t i = 0; i < mutants.size(); ++i)
-    chosen.push_back(i);
-  for (size_t i : chosen)
-    if (cases[mutants[i].header].empty())
-      cases[mutants[i].header] = casesFor(mutants[i].header);
+/// In processes of their own, one for each core.
+class Trials {
+public:
+  Trials(const std::vector<Mutant> &mutants, const std::vector<MutantCase> &cases)
+      : mutants(mutants), cases(cases) {}
+
+  void run() {
+    for (size_t n = 0; mutants.size() > 1 && n < cases.size(); ++n)
+      cases[n].kernels(); // once for all children
+    size_t atOnce = std::max<size_t>(usableCores(), 1);
+    for (size_t i = 0; i < mutants.size(); ++i) {
+      std::fflush(stdout);
+      pid_t pid = fork();
+      if (pid == 0)
+        child(mutants[i]);
+      ASSERT_GT(pid, 0);
+      running[pid] = i;
+      if (running.size() == atOnce)
+        take();
+    }
+    while (!running.empty() && !testing::Test::HasFatalFailure())
+      take();
+  }
+  std::map<std::string, size_t> counts; ///< by verdict and by kind
+
+private:
+  const std::vector<Mutant> &mutants;
+  const std::vector<MutantCase> &cases;
   std::map<pid_t, size_t> running;
-  std::map<std::string, size_t> counts;
-  auto take = [&] {
+
+  static std::string nameOf(const Mutant &m) {
+    return m.header + " " + std::to_string(m.number) + ", line " + std::to_string(m.line) + ": " +
+           m.what + " in: " + m.source;
+  }
+
+  [[noreturn]] void child(const Mutant &mutant) const {
+    alarm(kSecondsToEnd);
+    std::string why;
+    Verdict verdict = judge(mutant.text, cases, SIZE_MAX, why);
+    if (verdict == Killed)
+      std::printf("  by %s\n", why.c_str());
+    std::fflush(stdout);
+    _exit(verdict);
+  }
+
+  void take() {
     int status = 0;
     pid_t pid = wait(&status);
     ASSERT_GT(pid, 0);
     const Mutant &mutant = mutants[running.at(pid)];
     running.erase(pid);
-    bool survives = WIFEXITED(status) && WEXITSTATUS(status) == Survives;
     const char *reason = reasonFor(mutant);
-    ++counts[!WIFEXITED(status)                      ? "crash or do not end"
-             : WEXITSTATUS(status) == DoesNotCompile ? "do not compile"
-             : WEXITSTATUS(status) == Killed         ? "show a fault or a difference"
-             : reason                                ? "are harmless by the list"
-                                                     : "survive"];
-    std::string name = mutant.header + ":" + std::to_string(mutant.line) + ": " + mutant.what +
-                       " in: " + mutant.source;
-    if (survives && !reason)
-      ADD_FAILURE() << name << ": nothing shows it";
-    if (!survives && reason)
-      ADD_FAILURE() << name << ": is killed, though listed as harmless: " << reason;
-  };
-  size_t atOnce = std::max<size_t>(usableCores(), 1);
-  for (size_t i : chosen) {
-    pid_t pid = fork();
-    ASSERT_GE(pid, 0);
-    if (pid == 0) {
-      alarm(kSecondsToEnd);
-      _exit(judge(mutants[i].text, cases.at(mutants[i].header), SIZE_MAX));
-    }
-    running[pid] = i;
-    if (running.size() == atOnce)
-      take();
+    std::string verdict = WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM ? "do not end"
+                          : !WIFEXITED(status)                               ? "crash"
+                          : WEXITSTATUS(status) == DoesNotCompile            ? "do not compile"
+                          : WEXITSTATUS(status) == Killed ? "show a fault or a difference"
+                          : reason                        ? "are harmless by the list"
+                                                          : "survive";
+    ++counts[verdict];
+    ++counts[std::string("of ") + mutantKindName(mutant.kind)];
+    std::printf("%s: %s\n", nameOf(mutant).c_str(), verdict.c_str());
+    if (verdict == "survive")
+      ADD_FAILURE() << nameOf(mutant) << ": nothing shows it";
+    // With one number less a wait may ask for what there is not.
+    else if (reason && verdict != "are harmless by the list" && verdict != "do not compile")
+      ADD_FAILURE() << nameOf(mutant) << ": is killed, though listed as harmless: " << reason;
   }
-  while (!running.empty())
-    take();
-  std::printf("%zu of %zu mutants", chosen.size(), mutants.size());
-  for (const auto &[what, count] : counts)
+};
+
+class CudaMutants : public testing::TestWithParam<std::string> {};
+
+TEST_P(CudaMutants, AreKilled) {
+  const std::string text = headers().at(GetParam());
+  std::vector<Mutant> all = mutantsOf(GetParam(), text), mutants = chosen(all);
+  if (mutants.empty())
+    GTEST_SKIP() << "no mutant of this header is in the quick form: AXIOM_TEST_LONG=1 runs all";
+  std::vector<MutantCase> cases = mutantCasesFor(GetParam());
+  // What kills the mutants would otherwise prove nothing. The kernel tests run all of the cases.
+  std::string why;
+  ASSERT_EQ(judge(text, cases, 1, why), Survives) << "unchanged: " << why;
+  Trials trials(mutants, cases);
+  trials.run();
+  std::printf("%s: %zu of %zu mutants", GetParam().c_str(), mutants.size(), all.size());
+  for (const auto &[what, count] : trials.counts)
     std::printf("; %zu %s", count, what.c_str());
   std::printf("\n");
+}
+
+INSTANTIATE_TEST_SUITE_P(Headers, CudaMutants, testing::ValuesIn(headerNames()),
+                         [](const auto &param) {
+                           return param.param.substr(0, param.param.find('.'));
+                         });
+
+/// A listed reason is for a mutant that exists.
+TEST(CudaMutantList, IsCurrent) {
+  std::vector<Mutant> all;
+  for (const auto &[name, text] : headers())
+    for (const Mutant &mutant : mutantsOf(name, text))
+      all.push_back(mutant);
+  for (const Harmless &h : harmless)
+    EXPECT_EQ(std::count_if(all.begin(), all.end(),
+                            [&](const Mutant &m) {
+                              return m.header == h.header && m.source == h.source &&
+                                     m.what == h.what;
+                            }),
+              1)
+        << h.header << ": " << h.what << " in: " << h.source;
 }
 
 } // namespace

@@ -44,7 +44,8 @@ Result<TwinKernels> TwinKernels::compile(const std::vector<plan::KernelSpec> &sp
                                          const std::string &header, const codegen::FullGrid &full) {
   TwinKernels kernels;
   kernels.source = codegen::emitCuda(specs, full);
-  setenv("CXX", AXIOM_HOST_COMPILER, 0);
+  // What a thread reads of its own without having set it is a pattern, as a float a NaN.
+  setenv("CXX", AXIOM_HOST_COMPILER " -ftrivial-auto-var-init=pattern", 0);
   // The header's guard keeps the one that is included from standing beside it.
   AXIOM_ASSIGN_OR_RETURN(std::string bytes,
                          codegen::compileForTwin("kernels.cu", header + kernels.source.text));
