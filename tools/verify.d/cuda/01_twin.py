@@ -9,8 +9,8 @@ from verify import Line  # noqa: E402
 
 def main():
     line = Line(1, "Kernels on the host twin")
-    line.ctest("every kernel, form and epilogue in three orders of threads", "^(AllFormats/CudaLinear|Cuda(LinearEdges|Tables|Heads|Contexts)\\.)",
-               "byte-equal to the interpreter", least=11, limit=10800)
+    line.ctest("every kernel, form and epilogue in three orders of threads", "^((All|Quantized)Formats/CudaLinear|Cuda(LinearEdges|Tables|Heads|Contexts)\\.)",
+               "byte-equal to the interpreter", least=15, limit=10800)
     line.ctest("mutants made from the kernels' text", "^CudaMutants", "killed, or listed as harmless with the reason", least=2, show=r"mutants;|nothing shows",
                limit=10800)
     line.done()
