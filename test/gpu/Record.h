@@ -21,9 +21,9 @@ struct Recording {
   std::vector<ModuleSource> modules;
 };
 
-/// The kernels of test/gpu/wrappers.cuh, which are compiled for the host twin here: expected is
-/// what the twin leaves, in whatever order threads run.
-Status recordWrappers(Recording &recording);
+/// The kernels of test/gpu/wrappers.cuh which are compiled for the host twin here: expected is what
+/// the twin leaves, in whatever order threads run.
+Status recordWrappers(Recording &recording, const std::string &file);
 /// The cases of CudaKernelTest: expected is what the interpreter's rules leave. `quick`: some.
 Status recordKernels(Recording &recording, bool quick);
 

@@ -3,12 +3,14 @@
 #include "test/gpu/Record.h"
 
 #include "codegen/cuda/CudaImage.h"
+#include "runtime/base/MappedFile.h"
 
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <mutex>
 #include <thread>
 
@@ -19,7 +21,9 @@ namespace {
 
 constexpr const char *kUsage =
     "usage: gpu-record OUT_DIR --arch ARCH[,ARCH...] [--part wrappers|kernels] [--quick]\n"
-    "ARCH: sm_80, sm_90a, ..., compute_80, or host for the stand-in driver\n";
+    "                          [--wrappers FILE]\n"
+    "ARCH: sm_80, sm_90a, ..., compute_80, or host for the stand-in driver\n"
+    "--quick: some of the kernels; --wrappers: compiles FILE for its place, without cases\n";
 
 Status writeFile(const fs::path &path, const void *data, size_t size) {
   std::ofstream file(path, std::ios::binary | std::ios::trunc);
@@ -73,15 +77,15 @@ Status compileAll(const std::vector<replay::ModuleSource> &modules,
   return result;
 }
 
-Status record(const fs::path &folder, bool wrappers, bool quick,
-              const std::vector<std::string> &archs) {
+Status record(const fs::path &folder, const std::vector<std::string> &archs,
+              const std::function<Status(replay::Recording &)> &make) {
   std::error_code error;
   fs::create_directories(folder, error);
   if (error)
     return Status(Code::Resource,
                   "cannot make the folder " + folder.string() + ": " + error.message());
   replay::Recording recording;
-  AXIOM_RETURN_IF_ERROR(wrappers ? recordWrappers(recording) : recordKernels(recording, quick));
+  AXIOM_RETURN_IF_ERROR(make(recording));
   const std::vector<uint8_t> pack = recording.pack.finish(archs);
   if (Result<replay::Pack> again = replay::parsePack(pack); !again.ok())
     return again.status().withContext("what was recorded");
@@ -97,10 +101,20 @@ Status record(const fs::path &folder, bool wrappers, bool quick,
   return Status::okStatus();
 }
 
+/// A changed wrappers.cuh, to see that gpu-replay finds what it does wrong.
+Status compileFile(const std::string &source, const std::vector<std::string> &archs,
+                   const fs::path &folder) {
+  AXIOM_ASSIGN_OR_RETURN(std::string text, readSmallFile(source, 1 << 20));
+  std::error_code error;
+  fs::create_directories(folder, error);
+  uint64_t bytes = 0;
+  return compileAll({{"wrappers", text}}, archs, folder, bytes);
+}
+
 } // namespace
 
 int main(int argc, char **argv) {
-  std::string out, part;
+  std::string out, part, source;
   std::vector<std::string> archs;
   bool quick = false, wrong = false;
   for (int i = 1; i < argc; ++i) {
@@ -110,6 +124,8 @@ int main(int argc, char **argv) {
     } else if (word == "--part" && i + 1 < argc) {
       part = argv[++i];
       wrong |= part != "wrappers" && part != "kernels";
+    } else if (word == "--wrappers" && i + 1 < argc) {
+      source = argv[++i];
     } else if (word == "--arch" && i + 1 < argc) {
       std::string list = argv[++i];
       for (size_t at = 0; at <= list.size();) {
@@ -133,11 +149,21 @@ int main(int argc, char **argv) {
     return 2;
   }
   setenv("CXX", AXIOM_HOST_COMPILER, 0);
+  if (!source.empty()) {
+    Status status = compileFile(source, archs, fs::path(out) / "wrappers");
+    if (!status.ok())
+      fprintf(stderr, "gpu-record: %s\n", status.message().c_str());
+    return status.ok() ? 0 : 1;
+  }
   for (bool wrappers : {true, false}) {
     if (!part.empty() && part != (wrappers ? "wrappers" : "kernels"))
       continue;
     Status status =
-        record(fs::path(out) / (wrappers ? "wrappers" : "kernels"), wrappers, quick, archs);
+        wrappers
+            ? record(fs::path(out) / "wrappers", archs,
+                     [&](auto &recording) { return recordWrappers(recording, AXIOM_GPU_WRAPPERS); })
+            : record(fs::path(out) / "kernels", archs,
+                     [&](auto &recording) { return recordKernels(recording, quick); });
     if (!status.ok()) {
       fprintf(stderr, "gpu-record: %s\n", status.message().c_str());
       return 1;

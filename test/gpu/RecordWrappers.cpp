@@ -263,8 +263,8 @@ void relocate(Launch &launch, size_t place, size_t segment) {
   launch.relocations.push_back({static_cast<uint32_t>(place), static_cast<uint32_t>(segment), 0});
 }
 
-Status recordWrappers(Recording &recording) {
-  AXIOM_ASSIGN_OR_RETURN(std::string text, readSmallFile(AXIOM_GPU_WRAPPERS, 1 << 20));
+Status recordWrappers(Recording &recording, const std::string &file) {
+  AXIOM_ASSIGN_OR_RETURN(std::string text, readSmallFile(file, 1 << 20));
   recording.modules.push_back({"wrappers", text});
   AXIOM_ASSIGN_OR_RETURN(std::string bytes, codegen::compileForTwin("wrappers.cuh", text));
   AXIOM_ASSIGN_OR_RETURN(auto library, twin::Library::load(bytes.data(), bytes.size()));

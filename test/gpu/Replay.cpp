@@ -177,6 +177,11 @@ std::string hex(std::span<const uint8_t> bytes) {
   return text;
 }
 
+bool isRun(std::span<const uint8_t> bytes) {
+  return !bytes.empty() &&
+         std::all_of(bytes.begin(), bytes.end(), [&](uint8_t b) { return b == bytes[0]; });
+}
+
 } // namespace
 
 Result<Pack> parseBody(std::span<const uint8_t> body) { return Parser(body).parse(); }
@@ -247,8 +252,7 @@ uint32_t PackWriter::fill(uint64_t size, uint8_t value) {
 }
 
 uint32_t PackWriter::blob(std::span<const uint8_t> bytes) {
-  if (!bytes.empty() &&
-      std::all_of(bytes.begin(), bytes.end(), [&](uint8_t b) { return b == bytes[0]; }))
+  if (isRun(bytes))
     return fill(bytes.size(), bytes[0]);
   auto [at, isNew] = known_.emplace(sha256Hex(Sha256::of(bytes)), numBlobs_);
   if (isNew) {
@@ -260,6 +264,10 @@ uint32_t PackWriter::blob(std::span<const uint8_t> bytes) {
     ++numBlobs_;
   }
   return at->second;
+}
+
+size_t PackWriter::cost(std::span<const uint8_t> bytes) const {
+  return isRun(bytes) || known_.count(sha256Hex(Sha256::of(bytes))) ? 0 : bytes.size();
 }
 
 uint32_t PackWriter::module(const std::string &name) {
@@ -295,10 +303,11 @@ bool PackWriter::add(const Case &c) {
       out.u64(relocation.offset);
     }
   }
-  if (!bodies_.emplace(sha256Hex(Sha256::of(out.bytes())), true).second)
+  if (!bodies_.insert(sha256Hex(Sha256::of(out.bytes()))).second)
     return false;
   ByteWriter name;
-  name.string(c.name);
+  const uint32_t number = ++names_[c.name];
+  name.string(number == 1 ? c.name : format("%s (%u)", c.name.c_str(), number));
   for (const std::vector<uint8_t> *bytes : {&name.bytes(), &out.bytes()})
     cases_.insert(cases_.end(), bytes->begin(), bytes->end());
   ++numCases_;

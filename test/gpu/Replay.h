@@ -19,6 +19,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -101,8 +102,10 @@ public:
   /// The blob of these bytes; long runs of one byte become fills.
   uint32_t blob(std::span<const uint8_t> bytes);
   uint32_t fill(uint64_t size, uint8_t value);
+  /// Bytes by which blob() would make the pack longer.
+  size_t cost(std::span<const uint8_t> bytes) const;
   uint32_t module(const std::string &name);
-  /// False: there is one like it but for its name already.
+  /// False: there is one like it but for its name already. A name that is taken gets a number.
   bool add(const Case &c);
   size_t cases() const { return numCases_; }
   std::vector<uint8_t> finish(const std::vector<std::string> &archs) const;
@@ -111,7 +114,9 @@ private:
   std::vector<std::string> modules_;
   std::vector<uint8_t> blobs_, cases_;
   std::map<std::string, uint32_t> known_; ///< by digest
-  std::map<std::string, bool> bodies_;
+  std::set<std::string> bodies_;          ///< digests of cases
+  std::map<std::string, uint32_t> names_; ///< how often
+
   uint32_t numBlobs_ = 0, numCases_ = 0;
 };
 

@@ -126,8 +126,8 @@ public:
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   }
   /// Now and then while it runs, and at the end.
-  bool write(bool finished) {
-    if (options.json.empty() || (!finished && seconds() < written + 2))
+  bool write(bool now) {
+    if (options.json.empty() || (!now && seconds() < written + 2))
       return true;
     written = seconds();
     std::ofstream file(options.json + ".new", std::ios::trunc);
@@ -135,7 +135,7 @@ public:
          << ",\n  \"cases\": " << total << ",\n  \"passed\": " << numPassed << ",\n  \"failed\": ["
          << failures << (numFailed ? "\n  " : "")
          << "],\n  \"seconds\": " << format("%.3f", written) << ",\n  \"next\": " << next
-         << ",\n  \"finished\": " << (finished ? "true" : "false") << "\n}\n";
+         << ",\n  \"finished\": " << (numPassed + numFailed == total ? "true" : "false") << "\n}\n";
     file.close();
     return file && std::rename((options.json + ".new").c_str(), options.json.c_str()) == 0;
   }

@@ -1,5 +1,5 @@
 // The pack's format: what is written is read again, and damage is an error, never a crash.
-#include "test/gpu/Replay.h"
+#include "test/gpu/SmallPack.h"
 
 #include "runtime/abi/cuda_abi.h"
 
@@ -9,32 +9,6 @@
 
 namespace axiom::replay {
 namespace {
-
-Case smallCase(PackWriter &pack, const std::string &name) {
-  std::vector<uint8_t> input = {1, 2, 3, 4}, output = {5, 6, 7, 8};
-  Case c;
-  c.name = name;
-  c.module = pack.module("some");
-  c.segments.push_back({"in", true, Compare::Bytes, pack.blob(input), kNone});
-  c.segments.push_back({"out", false, Compare::F32, pack.fill(8, 0xff), pack.blob(output)});
-  Launch launch;
-  launch.symbol = "kernel";
-  launch.grid = 3;
-  launch.threads = 64;
-  launch.parameter.resize(24);
-  launch.relocations = {{0, 0, 2}, {8, 1, 0}};
-  c.launches.push_back(launch);
-  return c;
-}
-
-std::vector<uint8_t> smallPack() {
-  PackWriter pack;
-  EXPECT_TRUE(pack.add(smallCase(pack, "first")));
-  Case second = smallCase(pack, "second");
-  second.launches.push_back(second.launches[0]);
-  EXPECT_TRUE(pack.add(second));
-  return pack.finish({"sm_80", "compute_80"});
-}
 
 TEST(Replay, ReadsWhatWasWritten) {
   std::vector<uint8_t> file = smallPack();
@@ -70,6 +44,13 @@ TEST(Replay, LeavesOutWhatIsThereAlready) {
   EXPECT_TRUE(pack.add(smallCase(pack, "first")));
   EXPECT_FALSE(pack.add(smallCase(pack, "again")));
   EXPECT_EQ(pack.cases(), 1u);
+  Case other = smallCase(pack, "first");
+  other.launches[0].grid = 4;
+  EXPECT_TRUE(pack.add(other));
+  std::vector<uint8_t> file = pack.finish({"host"});
+  Result<Pack> read = parsePack(file);
+  ASSERT_TRUE(read.ok()) << read.status().message();
+  EXPECT_EQ(read->cases[1].name, "first (2)");
 }
 
 TEST(Replay, RefusesAChangedOrShorterFile) {
