@@ -66,8 +66,11 @@ class Pack:
 
     def blob(self):
         kind, size = struct.unpack_from("<BQ", self.data, self.at)
-        begin = self.at + 9
-        self.at = begin + (1 if kind else size)
+        self.at += 9
+        begin = self.at
+        self.skip((size, 1, 0)[kind])
+        if kind == 2:
+            self.skip(self.u32())
         return begin
 
     def segment(self):

@@ -47,16 +47,17 @@ std::vector<test::Shape> some(const std::vector<test::Shape> &shapes,
   return out;
 }
 
-/// The groups of CudaKernelTest, all shapes for q4, and for the other formats those with the most
+/// The groups of CudaKernelTest, most shapes for q4, and for the other formats those with the most
 /// cuts and odd ends: the whole has to stay small.
 std::vector<Group> groups() {
   std::vector<Group> all;
   for (AxmFormat format : test::allFormats) {
     const std::string name = test::formatName(format);
     const bool every = format == AXM_FORMAT_Q4;
-    const std::vector<size_t> few = {1, 2, 7, 8}, more = {0, 1, 2, 3, 4, 5, 7, 8};
+    const std::vector<size_t> few = {1, 2, 7, 8}, more = {0, 1, 2, 3, 7, 8};
     const std::vector<test::Shape> plain = some(test::plainShapes, every ? more : few);
-    const std::vector<test::Shape> head = some(test::headShapes, {0, 2});
+    const std::vector<test::Shape> head =
+        every ? some(test::headShapes, {0, 2}) : some(test::headShapes, {0});
     const std::vector<test::Shape> gated =
         every ? test::swiGluShapes : some(test::swiGluShapes, {0});
     all.push_back({"linear_" + name, [=] {
@@ -69,7 +70,7 @@ std::vector<Group> groups() {
       all.push_back({"large_" + name,
                      [format] {
                        return std::vector<KernelCase>{
-                           test::plainCase(format, some(test::plainShapes, {2, 7})),
+                           test::plainCase(format, some(test::plainShapes, {2})),
                            test::headCase(format, some(test::headShapes, {1})),
                            test::swiGluCase(format, true, some(test::swiGluShapes, {0}))};
                      },
@@ -85,7 +86,8 @@ std::vector<Group> groups() {
                    for (AxmFormat format : test::allFormats) {
                      cases.push_back(test::embedCase(format));
                      std::erase_if(cases.back().launches, [&](const KernelLaunch &launch) {
-                       return cases.back().specs[launch.kernel].inner > 640;
+                       uint32_t inner = cases.back().specs[launch.kernel].inner;
+                       return inner == 576 || inner == 1000;
                      });
                    }
                    return cases;

@@ -167,11 +167,11 @@ std::vector<Wrapper> wrappers() {
                  {output(1024), {bytesOf(std::vector<uint32_t>{0xfffffffeu}), Compare::Bytes}}});
   all.push_back({"arithmetic",
                  "floats",
-                 128,
+                 64,
                  128,
                  0,
-                 {bytesOf(in.floats(3 * 16384))},
-                 {output(8 * 65536, Compare::F32)}});
+                 {bytesOf(in.floats(3 * 8192))},
+                 {output(8 * 32768, Compare::F32)}});
   all.push_back(
       {"fromHalf", "every half", 256, 256, 0, {bytesOf(halves())}, {output(262144, Compare::F32)}});
   std::vector<uint32_t> around = aroundHalves(in);

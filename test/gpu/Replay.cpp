@@ -82,17 +82,33 @@ private:
     uint8_t kind = in.u8();
     blob.size = in.u64();
     blob.fill = kind == 1;
-    if (kind > 1)
-      bad(format("blob %u has kind %u; it is 0 or 1", i, kind));
+    if (kind > 2)
+      bad(format("blob %u has kind %u; it is 0, 1 or 2", i, kind));
     else if (blob.size > kMostBlob)
       bad(format("blob %u has %llu bytes; at most %llu are allowed", i,
                  static_cast<unsigned long long>(blob.size),
                  static_cast<unsigned long long>(kMostBlob)));
     else if (blob.fill)
       blob.value = in.u8();
+    else if (kind == 2)
+      blob.bytes = expand(in.bytes(in.u32()), blob.size);
     else
       blob.bytes = in.bytes(blob.size);
     pack.blobs.push_back(blob);
+  }
+  std::span<const uint8_t> expand(std::span<const uint8_t> pieces, uint64_t size) {
+    std::vector<uint8_t> &out = pack.expanded.emplace_back();
+    ByteReader from(pieces);
+    while (from.remaining() && !from.failed() && out.size() <= size) {
+      auto bytes = from.bytes(from.u16());
+      out.insert(out.end(), bytes.begin(), bytes.end());
+      const uint16_t run = from.u16();
+      out.insert(out.end(), run, from.u8());
+    }
+    if (from.failed() || out.size() != size)
+      bad(format("a blob has %llu bytes; its pieces have others",
+                 static_cast<unsigned long long>(size)));
+    return out;
   }
   void segment(Case &c) {
     Segment segment;
@@ -177,6 +193,30 @@ std::string hex(std::span<const uint8_t> bytes) {
   return text;
 }
 
+/// In pieces (Replay.h).
+std::vector<uint8_t> piecesOf(std::span<const uint8_t> bytes) {
+  constexpr size_t kMost = 0xffff, kLeastRun = 16;
+  ByteWriter out;
+  for (size_t at = 0, begin = 0; begin < bytes.size(); begin = at) {
+    size_t run = 0;
+    for (; at < bytes.size() && at - begin < kMost; at += run) {
+      run = 1;
+      while (at + run < bytes.size() && run < kMost && bytes[at + run] == bytes[at])
+        ++run;
+      if (run >= kLeastRun)
+        break;
+      run = std::min(run, kMost - (at - begin));
+    }
+    const bool repeats = run >= kLeastRun && at < bytes.size() && at - begin <= kMost;
+    out.u16(static_cast<uint16_t>(at - begin));
+    out.raw(bytes.data() + begin, at - begin);
+    out.u16(static_cast<uint16_t>(repeats ? run : 0));
+    out.u8(repeats ? bytes[at] : 0);
+    at += repeats ? run : 0;
+  }
+  return out.take();
+}
+
 bool isRun(std::span<const uint8_t> bytes) {
   return !bytes.empty() &&
          std::all_of(bytes.begin(), bytes.end(), [&](uint8_t b) { return b == bytes[0]; });
@@ -256,10 +296,14 @@ uint32_t PackWriter::blob(std::span<const uint8_t> bytes) {
     return fill(bytes.size(), bytes[0]);
   auto [at, isNew] = known_.emplace(sha256Hex(Sha256::of(bytes)), numBlobs_);
   if (isNew) {
+    const std::vector<uint8_t> pieces = piecesOf(bytes);
+    const bool shorter = pieces.size() < bytes.size() / 8 * 7;
     ByteWriter out;
-    out.u8(0);
+    out.u8(shorter ? 2 : 0);
     out.u64(bytes.size());
-    out.raw(bytes.data(), bytes.size());
+    if (shorter)
+      out.u32(static_cast<uint32_t>(pieces.size()));
+    out.raw(shorter ? pieces.data() : bytes.data(), shorter ? pieces.size() : bytes.size());
     blobs_.insert(blobs_.end(), out.bytes().begin(), out.bytes().end());
     ++numBlobs_;
   }

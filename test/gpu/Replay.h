@@ -6,8 +6,9 @@
 // module and architecture. The pack, little-endian:
 //   "AXMRPLAY", u32 version, the SHA-256 of all that follows;
 //   u32 count of architectures, of modules: their names;
-//   u32 count of blobs: u8 kind (0: bytes, 1: fill), u64 size, then the bytes, or one byte;
-//   u32 count of cases: name, u32 module; u32 count of segments, of launches.
+//   u32 count of blobs: u8 kind, u64 size, then (0) the bytes, (1) one byte that fills it, or (2) a
+//   u32 length and so many bytes of pieces: u16 length and the bytes, u16 length of a run, its
+//   byte; u32 count of cases: name, u32 module; u32 count of segments, of launches.
 // A segment: name, u8 access, u8 compare, u32 blob before, u32 blob after (or 0xffffffff).
 // A launch: symbol, u32 grid, threads, shared bytes, parameter bytes; u32 count of relocations,
 // each u32 place in the parameter, u32 segment, u64 offset. Text is a u32 length and its bytes.
@@ -17,6 +18,7 @@
 #include "runtime/base/Status.h"
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <optional>
 #include <set>
@@ -34,7 +36,7 @@ struct Blob {
   bool fill = false;
   uint8_t value = 0;
   uint64_t size = 0;
-  std::span<const uint8_t> bytes; ///< of the pack, where it is no fill
+  std::span<const uint8_t> bytes; ///< where it is no fill
 };
 
 /// How found bytes are held to those that are expected. A number that is NaN is as good as another
@@ -70,11 +72,16 @@ struct Case {
   std::vector<Launch> launches;
 };
 
-/// What a pack says; blobs are views into the bytes that were parsed.
+/// What a pack says; blobs are views into the bytes that were parsed, or into `expanded`.
 struct Pack {
+  Pack() = default;
+  Pack(Pack &&) = default;
+  Pack &operator=(Pack &&) = default;
+
   std::vector<std::string> archs, modules;
   std::vector<Blob> blobs;
   std::vector<Case> cases;
+  std::deque<std::vector<uint8_t>> expanded;
 };
 
 /// BadInput: what is wrong and where. Nothing is read outside of `file`, and what the pack says

@@ -5,7 +5,7 @@
 
 #include <gtest/gtest.h>
 
-#include <cstring>
+#include <algorithm>
 
 namespace axiom::replay {
 namespace {
@@ -51,6 +51,30 @@ TEST(Replay, LeavesOutWhatIsThereAlready) {
   Result<Pack> read = parsePack(file);
   ASSERT_TRUE(read.ok()) << read.status().message();
   EXPECT_EQ(read->cases[1].name, "first (2)");
+}
+
+TEST(Replay, KeepsLongRunsShort) {
+  // Runs of every length beside pieces of every length, also longer than a piece may be.
+  for (size_t length : {1u, 15u, 16u, 17u, 300u, 65534u, 65535u, 65536u, 140000u})
+    for (size_t run : {1u, 15u, 16u, 300u, 65535u, 65536u, 140000u}) {
+      std::vector<uint8_t> bytes;
+      for (size_t i = 0; i < length; ++i)
+        bytes.push_back(static_cast<uint8_t>(i * 7 + i / 256));
+      bytes.insert(bytes.end(), run, 0xff);
+      bytes.push_back(1);
+      PackWriter pack;
+      Case c = smallCase(pack, "runs");
+      c.segments[0].before = pack.blob(bytes);
+      ASSERT_TRUE(pack.add(c));
+      std::vector<uint8_t> file = pack.finish({"host"});
+      EXPECT_LT(file.size(), length + length / 8192 + std::max<size_t>(run / 1024, 40) + 600 +
+                                 (run < length ? run : 0));
+      Result<Pack> read = parsePack(file);
+      ASSERT_TRUE(read.ok()) << length << " " << run << read.status().message();
+      const Blob &blob = read->blobs[read->cases[0].segments[0].before];
+      EXPECT_TRUE(std::equal(blob.bytes.begin(), blob.bytes.end(), bytes.begin(), bytes.end()))
+          << length << " " << run;
+    }
 }
 
 TEST(Replay, RefusesAChangedOrShorterFile) {

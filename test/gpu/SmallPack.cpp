@@ -3,7 +3,8 @@
 namespace axiom::replay {
 
 Case smallCase(PackWriter &pack, const std::string &name) {
-  std::vector<uint8_t> input = {1, 2, 3, 4}, output = {5, 6, 7, 8};
+  std::vector<uint8_t> input(80, 9), output = {5, 6, 7, 8};
+  input[0] = 1; // a short piece and a run
   Case c;
   c.name = name;
   c.module = pack.module("some");
