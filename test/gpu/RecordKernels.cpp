@@ -79,6 +79,7 @@ std::vector<Group> groups() {
   }
   all.push_back({"edges", [] {
                    return std::vector<KernelCase>{test::chosenLogitsCase(),
+                                                  test::infiniteLogitsCase(),
                                                   test::specialActivationsCase()};
                  }});
   all.push_back({"tables", [] {
