@@ -137,6 +137,7 @@ def read_json(path, what):
 def write_json(path, value):
     """All or nothing, so that a stop leaves the old file."""
     path = pathlib.Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_name(path.name + ".new")
     new.write_text(json.dumps(value, indent=1) + "\n")
     os.replace(new, path)
