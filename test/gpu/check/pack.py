@@ -82,6 +82,7 @@ def make(folder, archs, models, model, quick):
     if folder.exists():
         shutil.rmtree(folder)
     folder.mkdir(parents=True)
+    write_json(folder / "pack.json", {"format": "none yet: --pack has not come to its end"})  # so that it may be made again
     print(f"a pack for {', '.join(archs)} from {commit()}", flush=True)
     axiom.run(axiom.binary("gpu-record"), folder / "replay", "--arch", ",".join(archs), *(["--quick"] if quick else []), limit=7200).ok()
     for name in models:
@@ -96,6 +97,7 @@ def make(folder, archs, models, model, quick):
         made.ok()
     headers(folder / "headers")
     files = contents(folder)
+    files.pop("pack.json")
     sizes = {}
     for name, path in files.items():
         top = name.split("/")[0]
