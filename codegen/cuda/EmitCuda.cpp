@@ -265,6 +265,8 @@ std::string emitForm(const std::string &name, const LinearForm &form) {
   c.number("stages", form.stages);
   c.number("floatStages", form.floatStages);
   c.number("areaBytes", form.areaBytes);
+  c.number("floatAreaBytes", form.floatAreaBytes);
+  c.number("floatWarps", form.floatWarps);
   c.number("areas", form.areas);
   c.number("joins", form.joins);
   c.number("results", form.results);

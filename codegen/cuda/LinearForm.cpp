@@ -30,13 +30,15 @@ bool all(const KernelSpec &spec, bool quantized) {
   });
 }
 
-/// Shared memory of a warp, for the range that needs most.
-uint32_t areaBytes(const KernelSpec &spec, const LinearForm &form) {
+/// Shared memory of a warp, for the range with float weights, or with others, that needs most.
+uint32_t areaBytes(const KernelSpec &spec, const LinearForm &form, bool quantized) {
   uint32_t most = 0;
   for (const plan::LinearRange &range : spec.ranges) {
+    if (plan::isQuantized(range.format) != quantized)
+      continue;
     uint32_t group = plan::groupBytes(range.format), run = plan::runBytes(range.format), bytes;
     bool hasMin = range.format == AXM_FORMAT_Q4 || range.format == AXM_FORMAT_Q4F16;
-    if (!plan::isQuantized(range.format))
+    if (!quantized)
       bytes = form.floatStages *
               device::floatSlot(group, form.many ? device::kFloatTokens : form.tokens);
     else if (form.many)
@@ -57,9 +59,12 @@ uint32_t areaBytes(const KernelSpec &spec, const LinearForm &form) {
 bool placeMemory(const KernelSpec &spec, LinearForm &form) {
   auto segments = static_cast<uint32_t>(spec.cuts.size() + 1);
   uint32_t warps = form.ranges * form.warpsOfRange;
-  form.areaBytes = areaBytes(spec, form);
+  form.areaBytes = areaBytes(spec, form, true);
+  form.floatAreaBytes = areaBytes(spec, form, false);
+  if (!form.many) // a warp takes whatever comes
+    form.areaBytes = form.floatAreaBytes = std::max(form.areaBytes, form.floatAreaBytes);
   form.areas = form.many && !all(spec, false) ? form.stages * device::panelTokens(form.tokens) : 0;
-  form.joins = form.areas + warps * form.areaBytes;
+  form.joins = form.areas + std::max(warps * form.areaBytes, form.floatWarps * form.floatAreaBytes);
   uint32_t sums =
       std::max(all(spec, false) ? 0 : form.tokens / 2, all(spec, true) ? 0 : device::kFloatTokens);
   uint32_t end = form.joins + (form.many ? form.threads() * device::joinBytes(segments, sums) : 0);
@@ -72,8 +77,15 @@ bool placeMemory(const KernelSpec &spec, LinearForm &form) {
 
 /// With as many stages, up to `most`, as fit; whether any do.
 bool fit(const KernelSpec &spec, LinearForm &form, uint32_t most = 4) {
+  form.floatWarps = form.ranges * form.warpsOfRange;
   for (uint32_t stages = most; stages >= 2; --stages) {
     form.stages = form.floatStages = stages;
+    if (placeMemory(spec, form))
+      return true;
+  }
+  // Of many tokens, some warps can take the part of all.
+  while (form.many && form.floatWarps > 1) {
+    form.floatWarps /= 2;
     if (placeMemory(spec, form))
       return true;
   }
@@ -198,8 +210,12 @@ std::vector<LinearForm> linearForms(const KernelSpec &spec, const FullGrid &full
   LinearForm many;
   for (uint32_t tokens = all(spec, true) ? 64 : 32;; tokens /= 2) {
     many = manyForm(spec, tokens, UINT32_MAX);
-    if (many.sharedBytes <= AXM_CUDA_SHARED || tokens == 16)
+    if (many.sharedBytes <= AXM_CUDA_SHARED)
       break;
+    if (tokens == 16) { // heads of 256 and many segments: slower, but it fits
+      forms.back().mostTokens = UINT32_MAX;
+      return forms;
+    }
   }
   if (many.tokens > 32)
     forms.push_back(manyForm(spec, 32, 32));

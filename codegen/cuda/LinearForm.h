@@ -23,6 +23,8 @@ struct LinearForm {
   uint32_t warpsOfRange = 0;
   uint32_t stages = 0, floatStages = 0; ///< of copies to shared memory
   uint32_t areaBytes = 0;               ///< shared memory of a warp
+  /// The same with float weights, and how many warps go through those.
+  uint32_t floatAreaBytes = 0, floatWarps = 0;
   /// Where the warps' areas, what waits in joins, and the results begin.
   uint32_t areas = 0, joins = 0, results = 0;
   uint32_t sharedBytes = 0;

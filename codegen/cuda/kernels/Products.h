@@ -173,20 +173,23 @@ private:
                          stripes, Form::areas + warpIndex() * Form::areaBytes,
                          rows.range * Form::rangeRows + 16 * warp);
   }
-  /// All warps: a warp for four stripes and 16 tokens.
+  /// The first F::floatWarps warps: a warp for four stripes and 16 tokens.
   template <class R>
   static AXIOM_DEVICE void floatPart(const Launch &l, const Rows &rows, u32 token) {
     constexpr u32 quads = (Form::stripes + kFloatStripes - 1) / kFloatStripes;
     constexpr u32 parts = quads * (Form::tokens / kFloatTokens);
     u32 stripes = stripesFrom<R>(rows.stripe, Form::stripes);
     FloatRows input = floatRows<Spec>(l, token);
-    for (u32 i = warpIndex(); i < parts; i += Form::warps) {
+    if (Form::floatWarps < Form::warps && warpIndex() >= Form::floatWarps)
+      return;
+    for (u32 i = warpIndex(); i < parts; i += Form::floatWarps) {
       u32 first = kFloatStripes * (i % quads), tokens = i / quads * kFloatTokens;
       if (first >= stripes || token + tokens > input.last)
         continue;
       warpSync(kAllLanes); // the copies may be to where others were read
       floats<Spec, R, Form, kFloatTokens, Spec::segments>(
-          input, rows.at<R>(first), stripes - first, 0, Form::areas + warpIndex() * Form::areaBytes,
+          input, rows.at<R>(first), stripes - first, 0,
+          Form::areas + warpIndex() * Form::floatAreaBytes,
           rows.range * Form::rangeRows + 8 * first, tokens);
     }
   }

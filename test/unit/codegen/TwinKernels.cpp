@@ -60,6 +60,8 @@ std::string TwinKernels::run(const CudaStage &stage, const std::vector<uint8_t *
   if (!kernel || kernel->parameterBytes != sizeof(AxmCudaLaunch) ||
       kernel->threads != stage.threads)
     giveUp("no kernel " + stage.symbol + " of this form");
+  if (stage.sharedBytes > AXM_CUDA_SHARED)
+    giveUp(stage.symbol + " needs more shared memory than there is");
   twin::LaunchOptions options = how;
   // The grid of a graph that is for all up to the next power of two.
   options.blocks = static_cast<uint32_t>(stage.blocks(std::bit_ceil(*shared.tokens)));
