@@ -26,12 +26,10 @@ template <class R, u32 tokens> struct FloatLayout {
 struct FloatRows {
   const u8 *base;
   u32 bytes;       ///< of a row
-  const u8 *picks; ///< not null: which row a token has
   u32 token, last; ///< of all
 
   AXIOM_DEVICE const u8 *row(u32 n) const {
-    u32 t = smaller(token + n, last);
-    return base + static_cast<u64>(picks ? loadConstant<u32>(picks + 4 * t) : t) * bytes;
+    return base + static_cast<u64>(smaller(token + n, last)) * bytes;
   }
 };
 

@@ -67,7 +67,8 @@ template <class B> AXIOM_DEVICE void headTiles(const Launch &l) {
     B::template products<R, R>(l, part * F::stripes, 0, work.token);
     for (u32 i = threadIndex(); i < F::rows * here; i += F::threads)
       if (u32 row = part * F::rows + i % F::rows; row < R::logicalRows)
-        store(logitsOf(i / F::rows) + row, B::result(i / F::rows, i % F::rows));
+        store(logitsOf(i / F::rows) + row,
+              withBias<R>(l, B::result(i / F::rows, i % F::rows), row));
     blockSync();
   }
   if constexpr (!F::wholeTiles) {

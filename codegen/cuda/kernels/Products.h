@@ -24,11 +24,8 @@ template <class S> AXIOM_DEVICE QuantizedRows<S> quantizedRows(const Launch &l, 
 }
 /// Those that float weights read.
 template <class S> AXIOM_DEVICE FloatRows floatRows(const Launch &l, u32 token) {
-  // Without a norm they are read in place, where a head picks.
-  const u8 *picks = nullptr;
-  if constexpr (S::head && !S::norm)
-    picks = l.args[S::kRows];
-  return {S::norm ? l.scratch : l.args[S::kInput], 4 * S::inner, picks, token, tokensOf(l) - 1};
+  static_assert(S::norm || !S::head, "the norm of a head picks its rows");
+  return {S::norm ? l.scratch : l.args[S::kInput], 4 * S::inner, token, tokensOf(l) - 1};
 }
 
 /// The stripes of range R from `stripe` on that the tensor has, at most `most`.

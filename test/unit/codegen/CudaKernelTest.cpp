@@ -55,8 +55,12 @@ TEST_P(CudaLinear, EqualsTheInterpreter) {
   if (!isLong() && alike)
     GTEST_SKIP()
         << "the quick form takes f32, f16, q8, q4 and q6: AXIOM_TEST_LONG=1 runs all formats";
-  check({plainCase(GetParam(), plainShapes), headCase(GetParam(), headShapes),
-         swiGluCase(GetParam(), false, swiGluShapes), swiGluCase(GetParam(), true, swiGluShapes)});
+  std::vector<KernelCase> cases = {
+      plainCase(GetParam(), plainShapes), headCase(GetParam(), headShapes),
+      swiGluCase(GetParam(), false, swiGluShapes), swiGluCase(GetParam(), true, swiGluShapes)};
+  if (plan::isQuantized(GetParam()))
+    cases.push_back(quantizedRowsCase(GetParam(), {160, 40, {96}}));
+  check(cases);
 }
 
 /// As if the smallest shapes had rows enough for every GPU.
@@ -80,6 +84,13 @@ INSTANTIATE_TEST_SUITE_P(AllFormats, CudaLinear, testing::ValuesIn(allFormats),
 
 TEST(CudaLinearEdges, EqualTheInterpreter) {
   check({chosenLogitsCase(), infiniteLogitsCase(), specialActivationsCase()}, UINT32_MAX);
+}
+
+/// More segments than warps; up in floats behind a gate in floats or not.
+TEST(CudaLinearFloats, EqualTheInterpreter) {
+  check({plainCase(AXM_FORMAT_F16, {{320, 16, {32, 64, 96, 128, 160, 192, 224, 256, 288}}}),
+         swiGluCase(AXM_FORMAT_F16, false, {{160, 100}}, AXM_FORMAT_F16),
+         swiGluCase(AXM_FORMAT_Q4, false, {{160, 100}}, AXM_FORMAT_F16)});
 }
 
 TEST(CudaCompile, NvrtcTakesTheKernels) {
@@ -140,6 +151,8 @@ TEST(CudaContexts, EqualTheInterpreter) {
     cases.push_back(contextsCase(contextShapes[i]));
   check(cases, 77);
 }
+
+TEST(CudaContexts, EqualTheInterpreterForLargeHeads) { check({contextsCase(largeHeads)}, 8); }
 
 TEST(CudaContexts, EqualTheInterpreterWhereSpansFindNoRoom) {
   // Two tokens' spans fit, or one's; the others' go through a block each.

@@ -39,6 +39,9 @@ template <typename Keep> KernelCase only(const KernelCase &c, Keep keep) {
 bool isQkv(const plan::KernelSpec &spec) { return spec.epilogue == plan::Epilogue::Qkv; }
 bool isAngles(const plan::KernelSpec &spec) { return spec.kind == plan::KernelKind::RopeAngles; }
 
+/// Of two kernels that are one on GPUs.
+bool inParts(const plan::KernelSpec &spec) { return !spec.spanUnits; }
+
 class Cases {
 public:
   std::vector<MutantCase> all;
@@ -56,6 +59,15 @@ public:
   }
   void plain(std::span<const AxmFormat> formats, uint32_t least, uint32_t most,
              const codegen::FullGrid &full = {}) {
+    // Most faults show in any kernel: first one that is soon compiled.
+    add(
+        [=, format = formats.front()] {
+          auto stores = [](const plan::KernelSpec &spec) {
+            return spec.epilogue == plan::Epilogue::Store;
+          };
+          return ofTokens(only(plainCase(format, {{640, 72, {288, 416}}}), stores), least, most);
+        },
+        full);
     for (AxmFormat format : formats)
       plain(format, least, most, full);
   }
@@ -75,7 +87,7 @@ public:
   /// The forms of attention go by the number of tokens.
   void contexts(const std::vector<Heads> &shapes, uint32_t least, uint32_t most) {
     for (const Heads &heads : shapes)
-      add([=] { return ofTokens(contextsCase(heads), least, most); });
+      add([=] { return ofTokens(only(contextsCase(heads), inParts), least, most); });
   }
 };
 
@@ -111,7 +123,7 @@ std::vector<MutantCase> mutantCasesFor(const std::string &header) {
     // Each KV type; with and without a window; heads of one chunk, of a part of one and of three;
     // `split`: a KV head's heads in units.
     const std::vector<Heads> shapes = {contextShapes[2], contextShapes[1], headsShapes[2],
-                                       contextShapes[6]};
+                                       largeHeads};
     const Heads split = contextShapes[4];
     if (header != "AttentionTiles.h") {
       cases.contexts(shapes, 1, 8);
@@ -126,12 +138,24 @@ std::vector<MutantCase> mutantCasesFor(const std::string &header) {
     // What the linears share.
     for (AxmFormat format : {AXM_FORMAT_Q4, AXM_FORMAT_F16}) {
       if (header != "Head.h") {
-        cases.plain(format, 1, 77);
+        cases.plain({&format, 1}, 1, 77);
         cases.swiGlu(format);
       }
       cases.head(format);
     }
-    if (header != "Head.h")
+    if (header == "Products.h") {
+      // More segments than warps, and up in floats behind a gate in floats or not.
+      cases.add([] {
+        return ofTokens(
+            plainCase(AXM_FORMAT_F16, {{320, 16, {32, 64, 96, 128, 160, 192, 224, 256, 288}}}), 1,
+            77);
+      });
+      for (AxmFormat gate : {AXM_FORMAT_F16, AXM_FORMAT_Q4})
+        cases.add(
+            [=] { return ofTokens(swiGluCase(gate, false, {{160, 100}}, AXM_FORMAT_F16), 1, 77); });
+    }
+    cases.add([] { return quantizedRowsCase(AXM_FORMAT_Q4, {160, 40, {96}}); });
+    if (header == "Stage.h")
       cases.plain(allFormats, 1, 77);
   }
   return std::move(cases.all);

@@ -60,7 +60,12 @@ struct Shape {
 /// Plain linears: kernels 2i and 2i + 1 store the products of shape i and add them, with a bias, to
 /// a residual.
 KernelCase plainCase(AxmFormat format, const std::vector<Shape> &shapes);
-KernelCase swiGluCase(AxmFormat format, bool quantizeOut, const std::vector<Shape> &shapes);
+/// A plain linear of quantized weights behind a kernel that leaves quantized rows.
+KernelCase quantizedRowsCase(AxmFormat format, const Shape &shape);
+/// `format` is that of the gate.
+KernelCase swiGluCase(AxmFormat format, bool quantizeOut, const std::vector<Shape> &shapes,
+                      AxmFormat up = AXM_FORMAT_Q8);
+/// With a bias where a shape has cuts.
 KernelCase headCase(AxmFormat format, const std::vector<Shape> &shapes);
 /// Tile statistics of chosen logits, so that a last bit of any exp is a bit of the sum.
 KernelCase chosenLogitsCase();
@@ -83,6 +88,7 @@ KernelCase embedCase(AxmFormat format);
 
 extern const std::vector<Shape> plainShapes, swiGluShapes, headShapes;
 extern const std::vector<Heads> headsShapes, contextShapes;
+extern const Heads largeHeads; ///< of which a GPU's threads have fewer rows
 
 /// An x between low and high (0 < low) with f(x) == target, for an f that rises but for its
 /// roundings; 0 if there is none near where f passes the target.

@@ -26,7 +26,7 @@ const std::vector<Shape> headShapes = {{160, 131}, {64, 1024}, {64, 2100, {32}}}
 
 namespace {
 
-constexpr uint32_t tokenCounts[] = {1, 2, 3, 5, 8, 13, 49};
+constexpr uint32_t tokenCounts[] = {1, 2, 3, 4, 5, 8, 13, 49};
 /// Rows enough for one last bit in a norm's sum of squares to reach the output.
 constexpr uint32_t manyRows = 640;
 constexpr float normEps = 1e-5f;
@@ -49,6 +49,27 @@ std::vector<float> normRows(const std::vector<float> &x, uint32_t inner,
   for (size_t at = 0; at < x.size(); at += plan::rowStride(inner))
     numerics::rmsNorm(&x[at], gain.data(), inner, normEps, &y[at]);
   return y;
+}
+
+/// Dense rows as QRows.
+std::vector<uint8_t> qrows(const std::vector<float> &x, uint32_t tokens, uint32_t inner) {
+  uint32_t stride = plan::rowStride(inner);
+  size_t rowBytes = AXM_QROW_BYTES(stride);
+  std::vector<uint8_t> all(rowBytes * tokens, 0xff);
+  auto quantized = numerics::quantizeRows(x.data(), tokens, inner);
+  for (uint32_t t = 0; t < tokens; ++t) {
+    uint8_t *row = all.data() + t * rowBytes;
+    std::memcpy(row, &quantized.q[t * stride], stride);
+    for (uint32_t i = 0; i < stride / 32; ++i) {
+      std::memcpy(row + stride + i * 8, &quantized.scale[t * (stride / 32) + i], 4);
+      std::memcpy(row + stride + i * 8 + 4, &quantized.ssum[t * (stride / 32) + i], 4);
+      int16_t sums[2] = {0, 0};
+      for (uint32_t k = 0; k < 32; ++k)
+        sums[k / 16] = static_cast<int16_t>(sums[k / 16] + quantized.q[t * stride + i * 32 + k]);
+      std::memcpy(row + stride / 4 * 5 + i * 4, sums, 4);
+    }
+  }
+  return all;
 }
 
 } // namespace
@@ -105,6 +126,35 @@ KernelCase plainCase(AxmFormat format, const std::vector<Shape> &shapes) {
   return result;
 }
 
+KernelCase quantizedRowsCase(AxmFormat format, const Shape &shape) {
+  KernelCase result{std::string("quantized rows ") + formatName(format), {}, {}};
+  KernelSpec spec = linearSpec(shape, format, "rows" + std::to_string(shape.inner));
+  spec.prologue = Prologue::None;
+  result.specs.push_back(spec);
+  std::mt19937 rng(9);
+  Matrix matrix = randomMatrix(spec.ranges[0], shape.inner, shape.cuts, Fill::Random, rng);
+  uint32_t packed = plan::packedRows(spec.ranges[0]), stride = plan::rowStride(shape.rows);
+  uint32_t inStride = plan::rowStride(shape.inner);
+  for (uint32_t tokens : tokenCounts) {
+    std::vector<float> x = randomRows(tokens, shape.inner, Fill::Random, rng), dense;
+    std::vector<float> plain = oracleLinear(x, tokens, matrix, shape.cuts, nullptr);
+    std::vector<float> y(size_t(tokens) * stride, std::nanf(""));
+    for (uint32_t t = 0; t < tokens; ++t) {
+      dense.insert(dense.end(), &x[t * inStride], &x[t * inStride] + shape.inner);
+      for (uint32_t n = 0; n < packed; ++n)
+        y[t * stride + n] = n < shape.rows ? plain[t * shape.rows + n] : 0.0f;
+    }
+    result.launches.push_back({0,
+                               std::to_string(tokens) + " tokens",
+                               {{"input", bytesOf(qrows(dense, tokens, shape.inner))},
+                                {"weights", bytesOf(matrix.packed)},
+                                {"y", unwritten(y.size() * 4), bytesOf(y), stride * 4}},
+                               tokens,
+                               3});
+  }
+  return result;
+}
+
 KernelCase specialActivationsCase() {
   Shape shape = {64, 8};
   KernelCase result{"special activations", {linearSpec(shape, AXM_FORMAT_Q4F16, "special")}, {}};
@@ -149,24 +199,13 @@ KernelLaunch swiGluLaunch(const KernelSpec &spec, size_t kernel, const SwiGluOpe
   for (size_t i = 0; i < g.size(); ++i)
     g[i] = numerics::silu(g[i]) * u[i];
   size_t rowBytes = spec.quantizeOut ? AXM_QROW_BYTES(stride) : 4 * stride;
-  std::vector<uint8_t> h(rowBytes * tokens, 0xff);
-  auto quantized = numerics::quantizeRows(g.data(), tokens, rows);
-  for (uint32_t t = 0; t < tokens; ++t) {
-    uint8_t *row = h.data() + t * rowBytes;
-    if (spec.quantizeOut) {
-      std::memcpy(row, &quantized.q[t * stride], stride);
-      for (uint32_t i = 0; i < stride / 32; ++i) {
-        std::memcpy(row + stride + i * 8, &quantized.scale[t * (stride / 32) + i], 4);
-        std::memcpy(row + stride + i * 8 + 4, &quantized.ssum[t * (stride / 32) + i], 4);
-        int16_t sums[2] = {0, 0};
-        for (uint32_t k = 0; k < 32; ++k)
-          sums[k / 16] = static_cast<int16_t>(sums[k / 16] + quantized.q[t * stride + i * 32 + k]);
-        std::memcpy(row + stride / 4 * 5 + i * 4, sums, 4);
-      }
-    } else {
-      std::memset(row, 0, stride * 4);
-      std::memcpy(row, &g[t * rows], rows * 4);
-    }
+  std::vector<uint8_t> h;
+  if (spec.quantizeOut) {
+    h = qrows(g, tokens, rows);
+  } else {
+    h.resize(rowBytes * tokens, 0);
+    for (uint32_t t = 0; t < tokens; ++t)
+      std::memcpy(h.data() + t * rowBytes, &g[t * rows], rows * 4);
   }
   return {kernel,
           what,
@@ -217,7 +256,8 @@ SwiGluOperands chosenGates(const KernelSpec &spec, const Shape &shape, std::mt19
 
 } // namespace
 
-KernelCase swiGluCase(AxmFormat format, bool quantizeOut, const std::vector<Shape> &shapes) {
+KernelCase swiGluCase(AxmFormat format, bool quantizeOut, const std::vector<Shape> &shapes,
+                      AxmFormat up) {
   KernelCase result{
       std::string("swiglu ") + formatName(format) + (quantizeOut ? " to int8" : ""), {}, {}};
   std::mt19937 rng(8);
@@ -226,7 +266,7 @@ KernelCase swiGluCase(AxmFormat format, bool quantizeOut, const std::vector<Shap
     spec.prologue = Prologue::Norm;
     spec.epilogue = Epilogue::SwiGlu;
     spec.quantizeOut = quantizeOut;
-    spec.ranges = {{format, shape.rows, 1, 32, false}, {AXM_FORMAT_Q8, shape.rows, 1, 32, true}};
+    spec.ranges = {{format, shape.rows, 1, 32, false}, {up, shape.rows, 1, 32, true}};
     auto add = [&](uint32_t tokens) {
       SwiGluOperands in;
       in.gate = randomMatrix(spec.ranges[0], shape.inner, {}, Fill::Random, rng);
@@ -256,14 +296,15 @@ namespace {
 /// Rows `pick` of x through the norm and `matrix`.
 KernelLaunch headLaunch(const KernelSpec &spec, size_t kernel, const std::vector<float> &x,
                         const std::vector<uint32_t> &pick, const std::vector<float> &norm,
-                        const Matrix &matrix, const std::string &what) {
+                        const Matrix &matrix, const std::string &what,
+                        const std::vector<float> &bias = {}) {
   uint32_t rows = static_cast<uint32_t>(pick.size()), vocab = spec.ranges[0].rows;
   uint32_t inStride = plan::rowStride(spec.inner), stride = plan::logitsStride(vocab);
   std::vector<float> picked;
   for (uint32_t row : pick)
     picked.insert(picked.end(), &x[row * inStride], &x[row * inStride] + inStride);
-  std::vector<float> expected =
-      oracleLinear(normRows(picked, spec.inner, norm), rows, matrix, spec.cuts, nullptr);
+  std::vector<float> expected = oracleLinear(normRows(picked, spec.inner, norm), rows, matrix,
+                                             spec.cuts, bias.empty() ? nullptr : bias.data());
   std::vector<float> logits(size_t(rows) * stride, -HUGE_VALF);
   uint32_t count = (vocab + AXM_TILE_IDS - 1) / AXM_TILE_IDS;
   std::vector<AxmTile> tiles(size_t(rows) * count);
@@ -271,17 +312,15 @@ KernelLaunch headLaunch(const KernelSpec &spec, size_t kernel, const std::vector
     std::copy_n(&expected[size_t(r) * vocab], vocab, &logits[size_t(r) * stride]);
     numerics::tiles(&expected[size_t(r) * vocab], vocab, &tiles[r * count]);
   }
-  return {kernel,
-          what,
-          {{"input", bytesOf(x)},
-           {"norm", bytesOf(norm)},
-           {"weights", bytesOf(matrix.packed)},
-           {"rows", bytesOf(pick)},
-           {"logits", unwritten(logits.size() * 4), bytesOf(logits), stride * 4},
-           {"tiles", unwritten(tiles.size() * sizeof(AxmTile)), bytesOf(tiles),
-            count * sizeof(AxmTile)}},
-          rows,
-          2};
+  std::vector<Operand> operands = {
+      {"input", bytesOf(x)}, {"norm", bytesOf(norm)}, {"weights", bytesOf(matrix.packed)}};
+  if (!bias.empty())
+    operands.emplace_back("bias", bytesOf(bias));
+  operands.emplace_back("rows", bytesOf(pick));
+  operands.emplace_back("logits", unwritten(logits.size() * 4), bytesOf(logits), stride * 4);
+  operands.emplace_back("tiles", unwritten(tiles.size() * sizeof(AxmTile)), bytesOf(tiles),
+                        count * sizeof(AxmTile));
+  return {kernel, what, operands, rows, 2};
 }
 
 KernelSpec headSpec(const Shape &shape, AxmFormat format) {
@@ -298,6 +337,13 @@ KernelCase headCase(AxmFormat format, const std::vector<Shape> &shapes) {
   std::mt19937 rng(9);
   for (const Shape &shape : shapes) {
     KernelSpec spec = headSpec(shape, format);
+    std::vector<float> bias;
+    if (!shape.cuts.empty()) {
+      std::mt19937 own(10);
+      spec.ranges[0].bias = true;
+      bias =
+          randomVector(shape.rows, plan::padTo(plan::packedRows(spec.ranges[0]), 32), -1, 1, own);
+    }
     for (uint32_t rows : {1u, 7u, 9u, manyRows}) {
       Matrix matrix = randomMatrix(spec.ranges[0], shape.inner, shape.cuts, Fill::Random, rng);
       std::vector<float> x = randomRows(rows + 4, shape.inner, Fill::Random, rng);
@@ -307,7 +353,7 @@ KernelCase headCase(AxmFormat format, const std::vector<Shape> &shapes) {
       for (uint32_t r = 0; r < rows; ++r)
         pick.push_back((r * 5 + 2) % (rows + 4));
       result.launches.push_back(headLaunch(spec, result.specs.size(), x, pick, norm, matrix,
-                                           std::to_string(rows) + " rows"));
+                                           std::to_string(rows) + " rows", bias));
     }
     result.specs.push_back(spec);
   }

@@ -12,6 +12,11 @@ TEST_P(LinearKernel, StoreAndResidualEqualTheInterpreter) {
   EXPECT_EQ(plainCase(GetParam(), plainShapes).check(), "");
 }
 
+TEST_P(LinearKernel, OfQuantizedRowsEqualsTheInterpreter) {
+  if (plan::isQuantized(GetParam()))
+    EXPECT_EQ(quantizedRowsCase(GetParam(), {160, 40, {96}}).check(), "");
+}
+
 TEST_P(LinearKernel, SwiGluEqualsTheInterpreter) {
   for (bool quantizeOut : {false, true})
     EXPECT_EQ(swiGluCase(GetParam(), quantizeOut, swiGluShapes).check(), "");
