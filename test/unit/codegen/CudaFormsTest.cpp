@@ -51,6 +51,17 @@ TEST(CudaForms, OfAnyFormatsFit) {
           expectFits(spec, "qkv of " + std::to_string(dim) + " " + what);
         }
     }
+  for (AxmKvType type : {AXM_KV_F32, AXM_KV_F16, AXM_KV_INT8})
+    for (uint32_t dim : {2u, 18u, 64u, 96u, 128u, 256u, 512u})
+      for (uint32_t heads : {1u, 2u, 14u, 48u}) {
+        plan::KernelSpec spec;
+        spec.kind = plan::KernelKind::Attention;
+        spec.heads = heads;
+        spec.kvHeads = heads % 2 ? 1 : 2;
+        spec.headDim = dim;
+        spec.kvType = type;
+        expectFits(spec, "attention of " + std::to_string(dim));
+      }
   for (AxmFormat format : kFormats) {
     plan::KernelSpec spec;
     spec.ranges = {{format, 4096, 1, 8, false}};
