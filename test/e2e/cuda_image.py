@@ -26,7 +26,7 @@ class Stage:
 class Image:
     def __init__(self, data):
         (magic, version, count, row_bytes, kernel_bytes, reserved, offset, size) = struct.unpack_from("<4s5I2Q", data)
-        if (magic, version, row_bytes, kernel_bytes, reserved) != (b"AXMG", 1, ROW_BYTES, (1 + BODIES) * STAGE.size + 16, 0):
+        if (magic, version, row_bytes, kernel_bytes, reserved) != (b"AXMG", 2, ROW_BYTES, (1 + BODIES) * STAGE.size + 16, 0):
             raise axiom.Failed(f"no CUDA image: {magic}, version {version}, rows of {row_bytes}, kernels of {kernel_bytes}")
         tables = 40 + count * (row_bytes + kernel_bytes)
         if offset != (tables + 63) // 64 * 64 or offset + size != len(data) or any(data[tables:offset]):

@@ -24,7 +24,7 @@ constexpr double kRowTrips = 2, kRowCycles = 1500, kRowGroupCycles = 6, kRowWarp
 /// bf16 and f32 weights cost what f16 ones do: their loops differ by a conversion.
 std::string costName(size_t format) {
   bool floats = format == AXM_FORMAT_F32 || format == AXM_FORMAT_BF16;
-  return formatName(static_cast<AxmFormat>(floats ? AXM_FORMAT_F16 : format));
+  return formatName(floats ? AXM_FORMAT_F16 : static_cast<AxmFormat>(format));
 }
 
 uint64_t warpsOf(const AxmCudaStage &stage, uint32_t tokens) {
