@@ -99,6 +99,49 @@ private:
   }
 };
 
+/// The slabs of some KV blocks one behind the other, with the copies of F::stages - 1 under way.
+/// next(head) sets the head of the next block, null where the group sees nothing of it; false:
+/// there is none.
+template <class S, class F, typename Next> class SlabStream {
+public:
+  AXIOM_DEVICE SlabStream(u32 area, u32 thread, Next next)
+      : area(area), thread(thread), next(next) {
+    more = this->next(head);
+    AXIOM_UNROLL
+    for (u32 at = 0; at + 1 < F::stages; ++at)
+      copyNext(at);
+  }
+  /// Where the next slab lies. All threads of the group; what they stored before is there, too.
+  AXIOM_DEVICE u32 take() {
+    copyWait<F::stages - 2>();
+    // The slab is there; the one before it is done with.
+    if constexpr (F::groupThreads <= kWarp)
+      warpSync(kAllLanes);
+    else
+      blockSync();
+    copyNext(step + F::stages - 1);
+    return area + step++ % F::stages * F::slabBytes;
+  }
+
+private:
+  u32 area, thread, slab = 0, step = 0;
+  Next next;
+  const u8 *head = nullptr;
+  bool more;
+
+  AXIOM_DEVICE void copyNext(u32 at) {
+    if (more) {
+      if (head)
+        Slabs<S, F>::copy(area + at % F::stages * F::slabBytes, head, slab, thread);
+      if (++slab == Slabs<S, F>::count) {
+        slab = 0;
+        more = next(head);
+      }
+    }
+    copyCommit();
+  }
+};
+
 /// Four elements that lie side by side.
 struct Four {
   float v[4];

@@ -135,40 +135,16 @@ private:
     u32 block = 4 * (spans.first + span) + group();
     return sees(block) ? kvHead<S>(l, table, block, kvHeadIndex()).base : nullptr;
   }
-  static AXIOM_DEVICE void groupSync() {
-    if constexpr (F::groupThreads <= kWarp)
-      warpSync(kAllLanes);
-    else
-      blockSync();
-  }
-
   /// The split's spans: each one's state to the scratch, or, of a single split, to `total`.
   AXIOM_DEVICE void stream() {
     using Slab = Slabs<S, F>;
-    u32 aheadSpan = split, aheadSlab = 0, step = 0;
-    const u32 area = F::slabs + group() * F::areaBytes;
-    const u8 *head = headOf(split);
-    auto copyNext = [&](u32 at) {
-      if (aheadSpan < spans.count) {
-        if (head)
-          Slab::copy(area + at % F::stages * F::slabBytes, head, aheadSlab, member());
-        if (++aheadSlab == Slab::count) {
-          aheadSlab = 0;
-          aheadSpan += splits;
-          head = headOf(aheadSpan);
-        }
-      }
-      copyCommit();
+    auto next = [&, span = split](const u8 *&head) mutable {
+      bool exists = span < spans.count;
+      head = exists ? headOf(span) : nullptr;
+      span += splits;
+      return exists;
     };
-    AXIOM_UNROLL
-    for (u32 at = 0; at + 1 < F::stages; ++at)
-      copyNext(at);
-    auto nextSlab = [&] {
-      copyWait<F::stages - 2>();
-      groupSync(); // the slab is there; the one before it is done with
-      copyNext(step + F::stages - 1);
-      return area + step++ % F::stages * F::slabBytes;
-    };
+    SlabStream<S, F, decltype(next)> slabs(F::slabs + group() * F::areaBytes, member(), next);
     if (splits == 1)
       total.clear();
     AXIOM_NO_UNROLL
@@ -185,7 +161,7 @@ private:
       u32 slab = 0;
       AXIOM_NO_UNROLL
       for (u32 n = 0; n < Slab::ofKeys; ++n) {
-        slab = nextSlab();
+        slab = slabs.take();
         if (seen)
           scores.add(slab, n * F::dims, queries());
       }
@@ -195,7 +171,7 @@ private:
       scores.weigh(part, slots, slab, seen, weights());
       AXIOM_NO_UNROLL
       for (u32 n = 0; n < Slab::ofValues; ++n) {
-        slab = nextSlab(); // also: the weights are there
+        slab = slabs.take(); // also: the weights are there
         addValues<S, F, false>(part, slab, n * F::positions, own.low, own.high, slots, weights());
       }
       storePart(part);

@@ -87,28 +87,13 @@ private:
       position[r] = member[r] ? place(tokenOf(r)).y : 0;
     }
     using Slab = Slabs<S, F>;
-    u32 aheadBlock = first, aheadSlab = 0, step = 0;
-    const u8 *head = kvHead<S>(l, table, first, kvHeadIndex()).base;
-    auto copyNext = [&](u32 at) {
-      if (aheadBlock <= last) {
-        Slab::copy(F::slabs + at % F::stages * F::slabBytes, head, aheadSlab, threadIndex());
-        if (++aheadSlab == Slab::count) {
-          aheadSlab = 0;
-          if (++aheadBlock <= last)
-            head = kvHead<S>(l, table, aheadBlock, kvHeadIndex()).base;
-        }
-      }
-      copyCommit();
+    auto next = [&, block = first](const u8 *&head) mutable {
+      if (block > last)
+        return false;
+      head = kvHead<S>(l, table, block++, kvHeadIndex()).base;
+      return true;
     };
-    AXIOM_UNROLL
-    for (u32 at = 0; at + 1 < F::stages; ++at)
-      copyNext(at);
-    auto nextSlab = [&] {
-      copyWait<F::stages - 2>();
-      blockSync(); // the slab is there; the one before it is done with
-      copyNext(step + F::stages - 1);
-      return F::slabs + step++ % F::stages * F::slabBytes;
-    };
+    SlabStream<S, F, decltype(next)> slabs(F::slabs, threadIndex(), next);
     u32 taken = 0; ///< the rows of which a span has begun
     AXIOM_NO_UNROLL
     for (u32 block = first; block <= last; ++block) {
@@ -132,7 +117,7 @@ private:
       u32 slab = 0;
       AXIOM_NO_UNROLL
       for (u32 n = 0; n < Slab::ofKeys; ++n) {
-        slab = nextSlab();
+        slab = slabs.take();
         if (low < high)
           scores.add(slab, n * F::dims, queries());
       }
@@ -142,7 +127,7 @@ private:
       scores.weigh(part, slots, slab, true, weights());
       AXIOM_NO_UNROLL
       for (u32 n = 0; n < Slab::ofValues; ++n) {
-        slab = nextSlab(); // also: the weights are there
+        slab = slabs.take(); // also: the weights are there
         if (same)
           addValues<S, F, false>(part, slab, n * F::positions, low, high, slots, weights());
         else
