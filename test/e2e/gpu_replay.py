@@ -212,9 +212,9 @@ def refusals(check, folder):
         result = replay(*arguments, **how)
         check(result.status == status and all(w in result.out + result.err for w in words), f"{arguments} {how}: {result.status} {result.err}")
 
-    refused(2, ["usage"], folder, "--frum", 3)
-    refused(2, ["usage"], folder, "--device", "x")
-    refused(2, ["usage"], folder, "--from")
+    refused(2, ["--frum"], folder, "--frum", 3)
+    refused(2, ["--device = x"], folder, "--device", "x")
+    refused(2, ["--from", "missing"], folder, "--from")
     refused(2, ["holds no cases.pack"], folder / "nowhere")
     refused(2, ["none of the"], folder, "--from", 1000)
     refused(2, ["none of the"], folder, "--only", "nothing")

@@ -5,6 +5,8 @@
 #include "codegen/cuda/CudaImage.h"
 #include "runtime/base/MappedFile.h"
 
+#include <CLI/CLI.hpp>
+
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
@@ -18,12 +20,6 @@ using namespace axiom;
 namespace fs = std::filesystem;
 
 namespace {
-
-constexpr const char *kUsage =
-    "usage: gpu-record OUT_DIR --arch ARCH[,ARCH...] [--part wrappers|kernels] [--quick]\n"
-    "                          [--wrappers FILE]\n"
-    "ARCH: sm_80, sm_90a, ..., compute_80, or host for the stand-in driver\n"
-    "--quick: some of the kernels; --wrappers: compiles FILE for its place, without cases\n";
 
 Status writeFile(const fs::path &path, const void *data, size_t size) {
   std::ofstream file(path, std::ios::binary | std::ios::trunc);
@@ -116,37 +112,23 @@ Status compileFile(const std::string &source, const std::vector<std::string> &ar
 int main(int argc, char **argv) {
   std::string out, part, source;
   std::vector<std::string> archs;
-  bool quick = false, wrong = false;
-  for (int i = 1; i < argc; ++i) {
-    std::string word = argv[i];
-    if (word == "--quick") {
-      quick = true;
-    } else if (word == "--part" && i + 1 < argc) {
-      part = argv[++i];
-      wrong |= part != "wrappers" && part != "kernels";
-    } else if (word == "--wrappers" && i + 1 < argc) {
-      source = argv[++i];
-    } else if (word == "--arch" && i + 1 < argc) {
-      std::string list = argv[++i];
-      for (size_t at = 0; at <= list.size();) {
-        size_t end = std::min(list.find(',', at), list.size());
-        archs.push_back(list.substr(at, end - at));
-        at = end + 1;
-      }
-    } else {
-      wrong |= word.rfind("--", 0) == 0 || !out.empty();
-      out = word;
-    }
-  }
-  const std::vector<std::string> known = codegen::cudaArchs();
-  for (const std::string &arch : archs)
-    if (arch != codegen::kHostArch && std::find(known.begin(), known.end(), arch) == known.end()) {
-      fprintf(stderr, "gpu-record: there is no architecture %s; sm_90a is one\n", arch.c_str());
-      wrong = true;
-    }
-  if (wrong || out.empty() || archs.empty()) {
-    fputs(kUsage, stderr);
-    return 2;
+  bool quick = false;
+  std::vector<std::string> known = codegen::cudaArchs();
+  known.push_back(codegen::kHostArch);
+  CLI::App app("Writes cases of the device functions and of the kernels, for gpu-replay",
+               "gpu-record");
+  app.add_option("OUT_DIR", out, "Folder to write")->required();
+  app.add_option("--arch", archs, "Architectures, or host for the stand-in driver")
+      ->required()
+      ->delimiter(',')
+      ->check(CLI::IsMember(known));
+  app.add_option("--part", part, "One of both")->check(CLI::IsMember({"wrappers", "kernels"}));
+  app.add_flag("--quick", quick, "Some of the kernels");
+  app.add_option("--wrappers", source, "Compile this file for its place, without cases");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError &error) {
+    return app.exit(error) == 0 ? 0 : 2;
   }
   setenv("CXX", AXIOM_HOST_COMPILER, 0);
   if (!source.empty()) {

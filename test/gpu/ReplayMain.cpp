@@ -2,37 +2,27 @@
 // GPU). Needs a driver, nothing of the compiler.
 #include "test/gpu/Player.h"
 
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <cstdio>
-#include <cstdlib>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <unistd.h>
 
 using namespace axiom;
 using namespace axiom::replay;
 namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
 
 namespace {
-
-constexpr const char *kUsage =
-    "usage: gpu-replay DIR [--device N] [--from K] [--only TEXT] [--list] [--json FILE] [--seconds "
-    "S]\n"
-    "  DIR        what gpu-record wrote, or one folder of it\n"
-    "  --device   number of the GPU (default 0)\n"
-    "  --from     begin with case K; the first is 0\n"
-    "  --only     cases whose names contain TEXT\n"
-    "  --list     print the cases, run none\n"
-    "  --json     write the result there, and while it runs how far it is\n"
-    "  --seconds  a case that takes longer ends the program (default 120; 0: none does)\n"
-    "exit: 0 all equal, 1 differences, 2 usage or unreadable files, 3 no driver, device or code "
-    "for it\n";
 
 enum Exit { kEqual = 0, kDifferent = 1, kUnusable = 2, kNoDevice = 3 };
 
@@ -47,58 +37,25 @@ struct Options {
   bool list = false;
 };
 
-bool parseNumber(const char *text, uint32_t &number) {
-  char *end = nullptr;
-  unsigned long value = strtoul(text, &end, 10);
-  number = static_cast<uint32_t>(value);
-  return *text >= '0' && *text <= '9' && *end == '\0' && value <= UINT32_MAX;
-}
-
-bool parseOptions(int argc, char **argv, Options &options) {
-  for (int i = 1; i < argc; ++i) {
-    const std::string word = argv[i];
-    const char *value = i + 1 < argc ? argv[i + 1] : "";
-    bool good = true;
-    if (word == "--list") {
-      options.list = true;
-      continue;
-    }
-    if (word.rfind("--", 0) != 0) {
-      good = options.dir.empty();
-      options.dir = word;
-      if (!good)
-        return false;
-      continue;
-    }
-    ++i;
-    if (word == "--device")
-      good = parseNumber(value, options.device);
-    else if (word == "--from")
-      good = parseNumber(value, options.from);
-    else if (word == "--seconds")
-      good = parseNumber(value, options.seconds);
-    else if (word == "--only")
-      good = !(options.only = value).empty();
-    else if (word == "--json")
-      good = !(options.json = value).empty();
-    else
-      good = false;
-    if (!good)
-      return false;
+/// The exit code if parsing said all.
+std::optional<int> parse(int argc, char **argv, Options &options) {
+  CLI::App app("Runs on a GPU what gpu-record has written, and compares every byte", "gpu-replay");
+  app.footer("Exit codes: 0 all equal, 1 differences, 2 usage or unreadable files, 3 no driver, "
+             "device or code for it");
+  app.add_option("DIR", options.dir, "What gpu-record wrote, or one folder of it")->required();
+  app.add_option("--device", options.device, "Number of the GPU (default 0)");
+  app.add_option("--from", options.from, "Begin with this case; the first is 0");
+  app.add_option("--only", options.only, "Cases whose names contain this");
+  app.add_flag("--list", options.list, "Print the cases, run none");
+  app.add_option("--json", options.json, "Write the result there, and while it runs how far it is");
+  app.add_option("--seconds", options.seconds,
+                 "A case that takes longer ends the program (default 120; 0: none does)");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError &error) {
+    return app.exit(error) == 0 ? kEqual : kUnusable;
   }
-  return !options.dir.empty();
-}
-
-std::string quotedJson(const std::string &text) {
-  std::string out = "\"";
-  for (char c : text)
-    if (c == '"' || c == '\\')
-      out += std::string("\\") + c;
-    else if (static_cast<unsigned char>(c) < 0x20)
-      out += format("\\u%04x", static_cast<unsigned>(c));
-    else
-      out += c;
-  return out + "\"";
+  return std::nullopt;
 }
 
 /// What came out so far.
@@ -115,12 +72,10 @@ public:
     std::string text;
     for (const std::string &line : why)
       text += (text.empty() ? "" : "; ") + line;
-    failures += format("%s\n    {\"number\": %zu, \"name\": ", numFailed ? "," : "", number) +
-                quotedJson(name) + ", \"why\": " + quotedJson(text) + "}";
-    ++numFailed;
+    failures.push_back({{"number", number}, {"name", name}, {"why", text}});
     next = number + 1;
   }
-  size_t failedCases() const { return numFailed; }
+  size_t failedCases() const { return failures.size(); }
   size_t passedCases() const { return numPassed; }
   double seconds() const {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -130,12 +85,12 @@ public:
     if (options.json.empty() || (!now && seconds() < written + 2))
       return true;
     written = seconds();
+    Json all = {{"device", device},   {"target", target},
+                {"cases", total},     {"passed", numPassed},
+                {"failed", failures}, {"seconds", written},
+                {"next", next},       {"finished", numPassed + failures.size() == total}};
     std::ofstream file(options.json + ".new", std::ios::trunc);
-    file << "{\n  \"device\": " << quotedJson(device) << ",\n  \"target\": " << quotedJson(target)
-         << ",\n  \"cases\": " << total << ",\n  \"passed\": " << numPassed << ",\n  \"failed\": ["
-         << failures << (numFailed ? "\n  " : "")
-         << "],\n  \"seconds\": " << format("%.3f", written) << ",\n  \"next\": " << next
-         << ",\n  \"finished\": " << (numPassed + numFailed == total ? "true" : "false") << "\n}\n";
+    file << all.dump(2) << "\n";
     file.close();
     return file && std::rename((options.json + ".new").c_str(), options.json.c_str()) == 0;
   }
@@ -143,8 +98,9 @@ public:
 
 private:
   const Options &options;
-  std::string device, target, failures;
-  size_t total, numPassed = 0, numFailed = 0, next = 0;
+  std::string device, target;
+  Json failures = Json::array();
+  size_t total, numPassed = 0, next = 0;
   double written = -10;
   std::chrono::steady_clock::time_point start = std::chrono::steady_clock::now();
 };
@@ -253,10 +209,8 @@ Status playAll(const std::vector<Entry> &entries, std::vector<Player> &players,
 
 int main(int argc, char **argv) {
   Options options;
-  if (!parseOptions(argc, argv, options)) {
-    fputs(kUsage, stderr);
-    return kUnusable;
-  }
+  if (auto code = parse(argc, argv, options))
+    return *code;
   Result<Folders> folders = openFolders(options.dir);
   if (!folders.ok())
     return fail(kUnusable, folders.status().message());

@@ -1,47 +1,27 @@
 // gpu-bench: what tools/gpu-check measures with the driver's events, each as a JSON object on
-// standard output.
-//
-//   gpu-bench facts  [--device N]
-//   gpu-bench stream [--device N] --image FILE [--bytes N]       FILE: test/gpu/bench/read.cu,
-//   compiled gpu-bench blas   [--device N] --library PATH... --shape ROWSxCOLSxTOKENS... gpu-bench
-//   tasks  [--device N] --model FILE.axm [--sequences N] [--tokens N] [--context N]
-//
-// --quick: a few runs only. Exit codes: 0 ok (what is skipped has its reason in "skipped"), 1
-// failed, 2 usage, 3 no driver or no device.
+// standard output. Exit codes: 0 ok (what is skipped has its reason in "skipped"), 1 failed, 2
+// usage, 3 no driver or no device.
+#include "runtime/device/Step.h"
+#include "runtime/device/cuda/ChooseImage.h"
 #include "test/gpu/bench/Bench.h"
 
+#include <CLI/CLI.hpp>
+
 #include <cstdio>
-#include <cstdlib>
-#include <map>
+#include <filesystem>
 
 using namespace axiom;
 using namespace axiom::bench;
 
 namespace {
 
-using Flags = std::map<std::string, std::vector<std::string>>;
-
-int usage(const std::string &why) {
-  fprintf(stderr,
-          "gpu-bench: %s\n"
-          "usage: gpu-bench facts  [--device N]\n"
-          "       gpu-bench stream [--device N] [--quick] --image FILE [--bytes N]\n"
-          "       gpu-bench blas   [--device N] [--quick] --library PATH... --shape RxCxT...\n"
-          "       gpu-bench tasks  [--device N] [--quick] --model FILE.axm [--sequences N] "
-          "[--tokens N] [--context N]\n",
-          why.c_str());
-  return 2;
-}
-
-/// Number of a flag; false: it is none.
-bool number(const Flags &flags, const char *name, uint64_t &value) {
-  auto found = flags.find(name);
-  if (found == flags.end())
-    return true;
-  char *end = nullptr;
-  value = std::strtoull(found->second.back().c_str(), &end, 10);
-  return end && *end == '\0' && end != found->second.back().c_str() && value <= (1ull << 36);
-}
+struct Flags {
+  uint32_t device = 0, sequences = 1, tokens = 1, context = 128;
+  uint64_t bytes = 2ull << 30;
+  bool quick = false;
+  std::string model;
+  std::vector<std::string> images, libraries, shapes;
+};
 
 Result<Json> facts(const Bench &bench) {
   Json result = {
@@ -63,20 +43,56 @@ Result<Json> facts(const Bench &bench) {
   return result;
 }
 
-Result<Json> run(const std::string &command, const Flags &flags, uint32_t device,
-                 const std::vector<Shape> &shapes, uint64_t bytes, const uint64_t (&step)[3]) {
+/// The one that the runtime would take: they are named read.ARCHITECTURE.
+Result<std::string> imageFor(const Bench &bench, const std::vector<std::string> &images) {
+  std::vector<std::string> targets;
+  for (const std::string &image : images) {
+    std::string name = std::filesystem::path(image).filename().string();
+    targets.push_back("cuda:" + name.substr(name.find('.') + 1));
+  }
+  AXIOM_ASSIGN_OR_RETURN(size_t chosen, cuda::chooseImage(targets, bench.gpu().facts()));
+  return images[chosen];
+}
+
+Result<std::vector<Shape>> shapesOf(const std::vector<std::string> &texts) {
+  std::vector<Shape> shapes;
+  for (const std::string &text : texts) {
+    Shape shape;
+    char end = 0;
+    if (sscanf(text.c_str(), "%ux%ux%u%c", &shape.rows, &shape.cols, &shape.tokens, &end) != 3 ||
+        !shape.rows || !shape.cols || !shape.tokens)
+      return Status(Code::InvalidArgument, "'" + text + "' is no shape: ROWSxCOLSxTOKENS");
+    shapes.push_back(shape);
+  }
+  return shapes;
+}
+
+Result<Json> run(const std::string &command, const Flags &flags) {
   Effort effort;
-  if (flags.count("--quick"))
+  if (flags.quick)
     effort = {1, 2};
+  AXIOM_ASSIGN_OR_RETURN(std::vector<Shape> shapes, shapesOf(flags.shapes));
+  if (uint64_t(flags.sequences) * flags.tokens > kMaxStepTokens || flags.context < flags.tokens)
+    return Status(Code::InvalidArgument,
+                  format("%u sequences of %u tokens up to position %u: at most %u tokens in all, "
+                         "and a context that holds them",
+                         flags.sequences, flags.tokens, flags.context, kMaxStepTokens));
   AXIOM_ASSIGN_OR_RETURN(const cuda::Driver *driver, cuda::Driver::load());
   if (command == "tasks")
-    return measureTasks(*driver, device, flags.at("--model").back(), static_cast<uint32_t>(step[0]),
-                        static_cast<uint32_t>(step[1]), static_cast<uint32_t>(step[2]), effort);
-  AXIOM_ASSIGN_OR_RETURN(std::unique_ptr<Bench> bench, Bench::open(*driver, device));
-  Result<Json> result = command == "facts" ? facts(*bench)
-                        : command == "stream"
-                            ? measureStream(*bench, flags.at("--image").back(), bytes, effort)
-                            : measureBlas(*bench, flags.at("--library"), shapes, effort);
+    return measureTasks(*driver, flags.device, flags.model, flags.sequences, flags.tokens,
+                        flags.context, effort);
+  AXIOM_ASSIGN_OR_RETURN(std::unique_ptr<Bench> bench, Bench::open(*driver, flags.device));
+  Result<Json> result = Json();
+  if (command == "facts") {
+    result = facts(*bench);
+  } else if (command == "stream") {
+    auto image = imageFor(*bench, flags.images);
+    if (!image.ok()) // there is a device: not for it
+      return Status(Code::NotFound, image.status().message());
+    result = measureStream(*bench, *image, flags.bytes, effort);
+  } else {
+    result = measureBlas(*bench, flags.libraries, shapes, effort);
+  }
   if (result.ok())
     (*result)["silicon"] = bench->silicon();
   return result;
@@ -85,54 +101,39 @@ Result<Json> run(const std::string &command, const Flags &flags, uint32_t device
 } // namespace
 
 int main(int argc, char **argv) {
-  std::string command = argc > 1 ? argv[1] : "";
-  const std::map<std::string, std::string> needs = {
-      {"facts", ""}, {"stream", "--image"}, {"blas", "--library"}, {"tasks", "--model"}};
-  auto need = needs.find(command);
-  if (need == needs.end())
-    return usage(command.empty() ? "no command" : "'" + command + "' is no command");
   Flags flags;
-  std::string flag;
-  for (int i = 2; i < argc; ++i) {
-    std::string word = argv[i];
-    if (word.rfind("--", 0) == 0)
-      flags[flag = word];
-    else if (flag.empty())
-      return usage("'" + word + "' has no flag before it");
-    else
-      flags[flag].push_back(word);
+  CLI::App app("Times on a GPU, by the driver's events, as JSON", "gpu-bench");
+  app.require_subcommand(1);
+  auto command = [&](const char *name, const char *what) {
+    CLI::App *sub = app.add_subcommand(name, what);
+    sub->add_option("--device", flags.device, "Number of the GPU");
+    sub->add_flag("--quick", flags.quick, "A few runs only");
+    return sub;
+  };
+  command("facts", "What the device says of itself");
+  CLI::App *stream = command("stream", "Memory read by a kernel, and copied");
+  stream->add_option("--image", flags.images, "read.ARCH: test/gpu/bench/read.cu, compiled")
+      ->required();
+  stream->add_option("--bytes", flags.bytes, "To read")
+      ->check(CLI::Range(uint64_t(4096), uint64_t(1) << 36));
+  CLI::App *blas = command("blas", "Products of cuBLAS");
+  blas->add_option("--library", flags.libraries, "Where it may be")->required();
+  blas->add_option("--shape", flags.shapes, "ROWSxCOLSxTOKENS");
+  CLI::App *tasks = command("tasks", "The kernels of a step");
+  tasks->add_option("--model", flags.model, "Artifact")->required();
+  tasks->add_option("--sequences", flags.sequences)->check(CLI::Range(1u, kMaxStepTokens));
+  tasks->add_option("--tokens", flags.tokens, "Of each")->check(CLI::Range(1u, kMaxStepTokens));
+  tasks->add_option("--context", flags.context, "Positions")->check(CLI::Range(1u, 1u << 20));
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError &error) {
+    return app.exit(error) == 0 ? 0 : 2;
   }
-  for (const auto &[name, values] : flags) {
-    static const std::string known = " --device --quick --image --bytes --library --shape --model "
-                                     "--sequences --tokens --context ";
-    if (known.find(" " + name + " ") == std::string::npos)
-      return usage("there is no flag " + name);
-    if (values.empty() != (name == "--quick"))
-      return usage(name + (values.empty() ? " needs a value" : " takes no value"));
-  }
-  if (!need->second.empty() && !flags.count(need->second))
-    return usage(need->second + " is missing");
-  uint64_t device = 0, bytes = 2ull << 30, step[3] = {1, 1, 128};
-  if (!number(flags, "--device", device) || !number(flags, "--bytes", bytes) ||
-      !number(flags, "--sequences", step[0]) || !number(flags, "--tokens", step[1]) ||
-      !number(flags, "--context", step[2]))
-    return usage("a value is no number, or larger than 2^36");
-  if (bytes < 4096 || step[0] < 1 || step[1] < 1 || step[0] > 65536 || step[1] > 65536 ||
-      step[0] * step[1] > 65536 || step[2] < step[1] || step[2] > (1u << 20))
-    return usage("at least 4096 bytes, 1 to 65536 tokens in all, and a context that holds them");
-  std::vector<Shape> shapes;
-  for (const std::string &text : flags["--shape"]) {
-    Shape shape;
-    char end = 0;
-    if (sscanf(text.c_str(), "%ux%ux%u%c", &shape.rows, &shape.cols, &shape.tokens, &end) != 3 ||
-        !shape.rows || !shape.cols || !shape.tokens)
-      return usage("'" + text + "' is no shape: ROWSxCOLSxTOKENS");
-    shapes.push_back(shape);
-  }
-  auto result = run(command, flags, static_cast<uint32_t>(device), shapes, bytes, step);
+  auto result = run(app.get_subcommands().front()->get_name(), flags);
   if (!result.ok()) {
     fprintf(stderr, "gpu-bench: %s\n", result.status().message().c_str());
-    return result.status().code() == Code::Unsupported ? 3 : 1;
+    Code code = result.status().code();
+    return code == Code::Unsupported ? 3 : code == Code::InvalidArgument ? 2 : 1;
   }
   printf("%s\n", result->dump(2).c_str());
   return 0;

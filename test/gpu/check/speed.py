@@ -75,31 +75,11 @@ class Speed:
             raise Skipped("it needs the real model")
 
     def stream(self):
-        image = next((self.work.pack.folder / "bench" / f"read.{arch}" for arch in self.chosen()), None)
+        images = [self.work.pack.folder / "bench" / f"read.{arch}" for arch in self.work.pack.archs]
         size = 1 << 20 if self.quick else min(4 << 30, self.work.facts["free_bytes"] // 4) // 4096 * 4096
-        found = self.figures["stream"] = self.bench("stream", "--image", image, "--bytes", size)
+        found = self.figures["stream"] = self.bench("stream", "--image", *images, "--bytes", size)
         return (f"{self.label}{found['read']['gb_s']:.0f} GB/s read by a kernel, {found['copy']['gb_s']:.0f} GB/s copied "
                 f"(read and written), the best of {size / 1e9:.2f} GB")
-
-    def chosen(self):
-        """The pack's architectures that run here, as the runtime chooses: exact, else the nearest below of the same major, else PTX."""
-        major, minor = map(int, self.work.facts["capability"].split("."))
-        ranked = []
-        for arch in self.work.pack.archs:
-            if arch == "host":
-                fits = major == 0
-                rank = (0, 0)
-            else:
-                kind, digits, exact = re.fullmatch(r"(sm|compute)_(\d+)(a?)", arch).groups()
-                of = (int(digits[:-1]), int(digits[-1]))
-                fits = (of == (major, minor) if exact else of[0] == major and of <= (major, minor)) if kind == "sm" else of <= (major, minor)
-                rank = (0 if exact else 1 if kind == "sm" else 2, -of[0] * 10 - of[1])
-            if fits and major >= 0:
-                ranked.append((rank, arch))
-        if not ranked:
-            raise Failed(f"the pack has nothing for capability {major}.{minor}: it is for {', '.join(self.work.pack.archs)}; make one with "
-                         f"--arch sm_{major}{minor}{'a' if major >= 9 and major < 12 else ''}")
-        return [arch for _, arch in sorted(ranked)]
 
     def speeds(self, eager):
         self.need_model()
