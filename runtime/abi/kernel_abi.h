@@ -15,7 +15,7 @@ extern "C" {
 #endif
 
 #define AXM_KERNEL_ABI_VERSION 2u
-#define AXM_NUMERICS_VERSION 2u
+#define AXM_NUMERICS_VERSION 3u
 
 /* The argument of every entry point. 32 bytes; offsets are known to the emitters. */
 typedef struct AxmLaunch {

@@ -99,7 +99,7 @@ Status Engine::runPlan(const StepPlan &plan) {
     for (uint32_t p = slice.start; p < slice.end(); ++p) {
       if (p >= slice.firstRow) {
         rows_.push_back(static_cast<uint32_t>(tokens_.size()));
-        tilesOnly_.push_back(runner_->keepsResults() && sample.tilesDo());
+        tilesOnly_.push_back(sample.tilesDo());
       }
       tokens_.push_back(sample.tokens[p]);
       positions_.push_back(static_cast<int32_t>(p));
@@ -158,12 +158,13 @@ void Engine::takeRows(const Slice &slice, uint32_t firstRow) {
   auto [logits, tiles] = results_;
   for (uint32_t p = slice.firstRow; p < slice.end(); ++p) {
     uint64_t row = firstRow + (p - slice.firstRow);
+    std::span<const AxmTile> rowTiles(tiles + row * model_.numTiles, model_.numTiles);
     std::span<const float> rowLogits;
     if (!tilesOnly_[row])
       rowLogits = {logits + row * model_.logitsStride, model_.vocab};
     bool sampled = slice.samples && p + 1 == slice.end();
     if (request->spec.rows) {
-      if (!sampled && !allFinite(rowLogits))
+      if (!sampled && !joinTiles(rowTiles).finite)
         return endRequest(request, Finish::Error,
                           {Code::Internal, format("the logits at position %u are not finite: the "
                                                   "model's numbers overflow on this input",
@@ -180,7 +181,7 @@ void Engine::takeRows(const Slice &slice, uint32_t firstRow) {
       continue;
     SampleInput input;
     input.logits = rowLogits;
-    input.tiles = {tiles + row * model_.numTiles, model_.numTiles};
+    input.tiles = rowTiles;
     input.excluded = sample.excluded();
     input.history = &sample.history;
     input.sample = sample.index;

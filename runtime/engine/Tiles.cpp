@@ -8,6 +8,13 @@
 
 namespace axiom::engine {
 
+static bool allFinite(std::span<const float> logits) {
+  uint32_t worst = 0; // the exponent field is all ones exactly for infinities and NaNs
+  for (float value : logits)
+    worst = std::max(worst, std::bit_cast<uint32_t>(value) & 0x7fffffffu);
+  return worst < 0x7f800000u;
+}
+
 float contractExp(float x) {
   const float magic = 12582912.0f; // 1.5 * 2^23
   float x1 = x > 88.0f ? 88.0f : x;
@@ -74,13 +81,6 @@ void computeTiles(std::span<const float> logits, std::span<AxmTile> tiles) {
       tile = {nan, static_cast<int32_t>(begin), nan, 0};
     }
   }
-}
-
-bool allFinite(std::span<const float> logits) {
-  uint32_t worst = 0; // the exponent field is all ones exactly for infinities and NaNs
-  for (float value : logits)
-    worst = std::max(worst, std::bit_cast<uint32_t>(value) & 0x7fffffffu);
-  return worst < 0x7f800000u;
 }
 
 } // namespace axiom::engine

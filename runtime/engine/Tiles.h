@@ -16,7 +16,7 @@ struct RowStats {
   float max = 0;
   int32_t argmax = 0; ///< lowest id with the max
   float sumExp = 0;   ///< sum of exp(l - max)
-  bool finite = false;
+  bool finite = false; ///< no logit is infinite or NaN
 };
 
 /// Tiles in rising order of ids.
@@ -27,9 +27,6 @@ double logProbability(const RowStats &stats, float logit);
 
 /// Computes the tiles of a row from its logits, as the head kernel does. For rows that have none.
 void computeTiles(std::span<const float> logits, std::span<AxmTile> tiles);
-
-/// True if no logit is infinite or NaN.
-bool allFinite(std::span<const float> logits);
 
 } // namespace axiom::engine
 
