@@ -1,6 +1,7 @@
 // Whole models: what axiomc's artifact computes on the executor equals, byte for byte, what the
 // interpreter computes from the same graph and the same stored weights. The two share no code below
 // the outlined module: no emitter, no kernel, no plan, no KV layout.
+#include "codegen/TemporaryFolder.h"
 #include "compiler/driver/Compile.h"
 #include "compiler/import/ModelSource.h"
 #include "compiler/import/StrictJson.h"
@@ -26,7 +27,6 @@
 #include <fstream>
 #include <iterator>
 #include <set>
-#include <unistd.h>
 
 namespace axiom {
 namespace {
@@ -34,28 +34,6 @@ namespace {
 const char *const kModels[] = {"llama-odd",      "llama-h80",  "llama-rope3", "llama-shards",
                                "mistral-window", "qwen2-bias", "qwen3-norm"};
 const char *const kFormats[] = {"f32", "f16", "q8", "q6", "q4", "q4f16"};
-
-/// A folder that is gone after the test.
-class TemporaryFolder {
-public:
-  TemporaryFolder() {
-    std::string pattern = testing::TempDir() + "/axiom-whole-XXXXXX";
-    if (const char *made = mkdtemp(pattern.data()))
-      path_ = made;
-  }
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    if (!path_.empty())
-      std::filesystem::remove_all(path_, ignored);
-  }
-  TemporaryFolder(const TemporaryFolder &) = delete;
-  TemporaryFolder &operator=(const TemporaryFolder &) = delete;
-  /// Empty if no folder could be made.
-  const std::string &path() const { return path_; }
-
-private:
-  std::string path_;
-};
 
 Result<nlohmann::json> readJson(const std::string &path) {
   std::ifstream in(path, std::ios::binary);
@@ -308,9 +286,9 @@ TEST_P(TinyModels, EveryRowEqualsInterpreter) {
   size_t rows = totalRows(steps);
   ASSERT_EQ(rows, ids.size() + 17);
 
-  TemporaryFolder temporary;
-  ASSERT_FALSE(temporary.path().empty());
-  std::string path = temporary.path() + "/model.axm";
+  codegen::TemporaryFolder temporary("axiom-whole");
+  ASSERT_TRUE(temporary.status().ok());
+  std::string path = (temporary.path() / "model.axm").string();
   Status compiled = compileTo(folder, path, quant);
   ASSERT_TRUE(compiled.ok()) << compiled.message();
   auto artifact = Artifact::open(path);
@@ -355,8 +333,8 @@ TEST(WholeModel, ComparisonSeesTokenAndBlocks) {
   std::vector<Step> steps =
       makeSteps({ids, {ids.rbegin(), ids.rend()}}, {{{0, 9}, {1, 5}}, {{0, 1}}, {{1, 3}, {0, 4}}});
   ASSERT_EQ(totalRows(steps), 22u);
-  TemporaryFolder temporary;
-  std::string path = temporary.path() + "/model.axm";
+  codegen::TemporaryFolder temporary("axiom-whole");
+  std::string path = (temporary.path() / "model.axm").string();
   Status compiled = compileTo(folder, path, "q4");
   ASSERT_TRUE(compiled.ok()) << compiled.message();
   auto artifact = Artifact::open(path);
@@ -406,9 +384,9 @@ TEST(WholeModel, SmolLM2AnswerEqualsInterpreter) {
   ASSERT_EQ(steps.size(), answer.size());
   ASSERT_EQ(totalRows(steps), ids.size());
 
-  TemporaryFolder temporary;
-  ASSERT_FALSE(temporary.path().empty());
-  std::string path = temporary.path() + "/model.axm";
+  codegen::TemporaryFolder temporary("axiom-whole");
+  ASSERT_TRUE(temporary.status().ok());
+  std::string path = (temporary.path() / "model.axm").string();
   Status compiled = compileTo(gguf, path, "");
   ASSERT_TRUE(compiled.ok()) << compiled.message();
   auto artifact = Artifact::open(path);

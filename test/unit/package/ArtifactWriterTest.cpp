@@ -1,5 +1,6 @@
 #include "compiler/package/ArtifactWriter.h"
 
+#include "codegen/TemporaryFolder.h"
 #include "runtime/abi/kernel_abi.h"
 #include "runtime/base/MappedFile.h"
 #include "runtime/schema/Header.h"
@@ -15,18 +16,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct TemporaryFolder {
-  fs::path path;
-  TemporaryFolder() {
-    std::string name = (fs::temp_directory_path() / "axiom-writer-XXXXXX").string();
-    path = mkdtemp(name.data());
-  }
-  ~TemporaryFolder() { fs::remove_all(path); }
-  size_t entries() const {
-    return static_cast<size_t>(
-        std::distance(fs::directory_iterator(path), fs::directory_iterator()));
-  }
-};
+size_t entriesOf(const fs::path &folder) {
+  return static_cast<size_t>(
+      std::distance(fs::directory_iterator(folder), fs::directory_iterator()));
+}
 
 std::vector<uint8_t> fileBytes(const fs::path &path) {
   auto file = MappedFile::open(path.string());
@@ -43,8 +36,8 @@ std::vector<uint8_t> pattern(size_t size, uint8_t seed) {
 }
 
 TEST(ArtifactWriter, PlacesSegmentsByTheHeaderRules) {
-  TemporaryFolder folder;
-  fs::path out = folder.path / "m.axm";
+  codegen::TemporaryFolder folder("axiom-writer");
+  fs::path out = folder.path() / "m.axm";
   auto writer = ArtifactWriter::create(out.string());
   ASSERT_TRUE(writer.ok()) << writer.status().message();
   auto tokenizer = pattern(1001, 1), code = pattern(5000, 2), weights = pattern(100000, 3);
@@ -59,7 +52,7 @@ TEST(ArtifactWriter, PlacesSegmentsByTheHeaderRules) {
   auto metadata = pattern(333, 4);
   ASSERT_TRUE(writer->seal(metadata).ok());
   ASSERT_TRUE(writer->commit().ok());
-  EXPECT_EQ(folder.entries(), 1u);
+  EXPECT_EQ(entriesOf(folder.path()), 1u);
 
   auto bytes = fileBytes(out);
   const auto &segments = writer->segments();
@@ -89,28 +82,28 @@ TEST(ArtifactWriter, PlacesSegmentsByTheHeaderRules) {
 }
 
 TEST(ArtifactWriter, SealingAgainGivesTheFileThatOneSealWouldGive) {
-  TemporaryFolder folder;
+  codegen::TemporaryFolder folder("axiom-writer");
   auto code = pattern(100, 1), golden = pattern(200, 2), metadata = pattern(90, 3);
-  auto once = ArtifactWriter::create((folder.path / "a.axm").string());
+  auto once = ArtifactWriter::create((folder.path() / "a.axm").string());
   ASSERT_TRUE(once->addSegment(SegmentType::Code, code).ok());
   ASSERT_TRUE(once->addSegment(SegmentType::Golden, golden).ok());
   ASSERT_TRUE(once->seal(metadata).ok());
   ASSERT_TRUE(once->commit().ok());
-  auto twice = ArtifactWriter::create((folder.path / "b.axm").string());
+  auto twice = ArtifactWriter::create((folder.path() / "b.axm").string());
   ASSERT_TRUE(twice->addSegment(SegmentType::Code, code).ok());
   ASSERT_TRUE(twice->seal(pattern(5000, 9)).ok());
   EXPECT_EQ(fs::file_size(twice->temporaryPath()), twice->size());
   ASSERT_TRUE(twice->addSegment(SegmentType::Golden, golden).ok());
   ASSERT_TRUE(twice->seal(metadata).ok());
   ASSERT_TRUE(twice->commit().ok());
-  EXPECT_EQ(fileBytes(folder.path / "a.axm"), fileBytes(folder.path / "b.axm"));
+  EXPECT_EQ(fileBytes(folder.path() / "a.axm"), fileBytes(folder.path() / "b.axm"));
 }
 
 TEST(ArtifactWriter, ASegmentThatIsTakenOutLeavesNoTrace) {
-  TemporaryFolder folder;
+  codegen::TemporaryFolder folder("axiom-writer");
   auto weights = pattern(70000, 1), golden = pattern(200, 2), metadata = pattern(90, 3);
-  auto without = ArtifactWriter::create((folder.path / "a.axm").string());
-  auto with = ArtifactWriter::create((folder.path / "b.axm").string());
+  auto without = ArtifactWriter::create((folder.path() / "a.axm").string());
+  auto with = ArtifactWriter::create((folder.path() / "b.axm").string());
   EXPECT_FALSE(with->dropSegment().ok()) << "there is none";
   for (ArtifactWriter *writer : {&*without, &*with})
     ASSERT_TRUE(writer->addSegment(SegmentType::Weights, weights).ok());
@@ -124,29 +117,29 @@ TEST(ArtifactWriter, ASegmentThatIsTakenOutLeavesNoTrace) {
     ASSERT_TRUE(writer->seal(metadata).ok());
     ASSERT_TRUE(writer->commit().ok());
   }
-  EXPECT_EQ(fileBytes(folder.path / "a.axm"), fileBytes(folder.path / "b.axm"));
+  EXPECT_EQ(fileBytes(folder.path() / "a.axm"), fileBytes(folder.path() / "b.axm"));
 }
 
 TEST(ArtifactWriter, LeavesNothingBehindAndKeepsTheOldFile) {
-  TemporaryFolder folder;
-  fs::path out = folder.path / "m.axm";
+  codegen::TemporaryFolder folder("axiom-writer");
+  fs::path out = folder.path() / "m.axm";
   std::ofstream(out) << "old";
   {
     auto writer = ArtifactWriter::create(out.string());
     ASSERT_TRUE(writer.ok());
     ASSERT_TRUE(writer->addSegment(SegmentType::Code, pattern(100, 1)).ok());
-    EXPECT_EQ(folder.entries(), 2u);
+    EXPECT_EQ(entriesOf(folder.path()), 2u);
     EXPECT_FALSE(writer->commit().ok()) << "not sealed";
   }
-  EXPECT_EQ(folder.entries(), 1u);
+  EXPECT_EQ(entriesOf(folder.path()), 1u);
   EXPECT_EQ(fileBytes(out), (std::vector<uint8_t>{'o', 'l', 'd'}));
 }
 
 TEST(ArtifactWriter, RefusesFoldersAndShortSegments) {
-  TemporaryFolder folder;
-  EXPECT_FALSE(ArtifactWriter::create(folder.path.string()).ok());
-  EXPECT_FALSE(ArtifactWriter::create((folder.path / "no" / "m.axm").string()).ok());
-  auto writer = ArtifactWriter::create((folder.path / "m.axm").string());
+  codegen::TemporaryFolder folder("axiom-writer");
+  EXPECT_FALSE(ArtifactWriter::create(folder.path().string()).ok());
+  EXPECT_FALSE(ArtifactWriter::create((folder.path() / "no" / "m.axm").string()).ok());
+  auto writer = ArtifactWriter::create((folder.path() / "m.axm").string());
   ASSERT_TRUE(writer->beginSegment(SegmentType::Weights, 10).ok());
   ASSERT_TRUE(writer->write(pattern(9, 0)).ok());
   EXPECT_FALSE(writer->endSegment().ok());
