@@ -14,8 +14,8 @@ float contractExp(float x);
 
 struct RowStats {
   float max = 0;
-  int32_t argmax = 0; ///< lowest id with the max
-  float sumExp = 0;   ///< sum of exp(l - max)
+  int32_t argmax = 0;  ///< lowest id with the max
+  float sumExp = 0;    ///< sum of exp(l - max)
   bool finite = false; ///< no logit is infinite or NaN
 };
 
