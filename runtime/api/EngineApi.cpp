@@ -35,7 +35,12 @@ engine::EngineSettings settingsFrom(const ModelState &model, const axiom_engine_
   s.kvPositions = o.kv_positions;
   s.memoryLimit = o.memory_limit;
   if (o.max_requests)
-    s.maxRequests = o.max_requests;
+    s.admission.maxRequests = o.max_requests;
+  s.admission.maxQueuedRequests = o.max_queued_requests;
+  s.admission.maxQueuedTokens = o.max_queued_tokens;
+  s.admission.maxQueueMs = o.max_queue_ms;
+  s.maxStepMs = o.max_step_ms;
+  s.prefixCache = o.no_prefix_cache == 0;
   s.oversubscribe = o.oversubscribe != 0;
   s.weightsResident = model.copied;
   s.graphs = o.eager == 0;
@@ -68,6 +73,7 @@ axiom_event toC(const engine::Event &event, std::vector<axiom_logprob> &top) {
   out.error = event.status.message().c_str();
   out.prompt_tokens = event.promptTokens;
   out.output_tokens = event.outputTokens;
+  out.cached_tokens = event.cachedTokens;
   return out;
 }
 
@@ -119,6 +125,11 @@ Result<engine::RequestSpec> specFrom(const ModelState &model, const axiom_reques
   spec.freshText = r.fresh_text != 0;
   spec.numSamples = r.n;
   spec.generate = r.only_logits == 0;
+  spec.key = r.fair_key;
+  spec.priority = r.priority;
+  spec.deadlineMs = r.deadline_ms;
+  if (r.cache_salt)
+    spec.cacheSalt = std::make_shared<const std::string>(r.cache_salt);
   if (r.rows) {
     spec.rows = [callback = r.rows, user = r.rows_user](uint32_t sample, uint32_t position,
                                                         std::span<const float> logits) {
@@ -135,6 +146,8 @@ struct LastEvent {
   std::vector<axiom_logprob> top;
 };
 thread_local LastEvent lastEvent;
+
+thread_local uint64_t lastRetryAfterMs = 0;
 
 axiom_status giveEvent(engine::Engine::Next next, axiom_event *event) {
   switch (next) {
@@ -265,10 +278,13 @@ axiom_status axiom_submit(axiom_engine *engine, const axiom_request *request,
         axiom_event out = toC(event, top);
         callback(user, &out);
       };
-    AXIOM_ASSIGN_OR_RETURN(*id, engine->engine->submit(std::move(spec), std::move(sink)));
+    AXIOM_ASSIGN_OR_RETURN(
+        *id, engine->engine->submit(std::move(spec), std::move(sink), &lastRetryAfterMs));
     return {};
   });
 }
+
+uint64_t axiom_retry_after_ms(void) { return lastRetryAfterMs; }
 
 axiom_status axiom_poll(axiom_engine *engine, uint64_t id, axiom_event *event) {
   return readEvent(engine, event, [&] { return engine->engine->poll(id, lastEvent.event); });
@@ -316,6 +332,12 @@ axiom_status axiom_engine_get_stats(const axiom_engine *engine, axiom_stats *sta
     out.preemptions = s.preemptions;
     out.kv_blocks_used = s.blocksUsed;
     out.kv_blocks_total = s.blocksTotal;
+    out.kv_blocks_cached = s.blocksCached;
+    out.prefix_queries = s.prefixQueries;
+    out.prefix_hits = s.prefixHits;
+    out.refused = s.refused;
+    out.timed_out = s.timedOut;
+    out.queued_tokens = s.queuedTokens;
     return writeStruct(out, stats, "stats");
   });
 }

@@ -159,6 +159,10 @@ axiom_status statusOf(Code code) {
     return AXIOM_CANCELLED;
   case Code::Internal:
     return AXIOM_INTERNAL;
+  case Code::Overloaded:
+    return AXIOM_OVERLOADED;
+  case Code::TimedOut:
+    return AXIOM_TIMED_OUT;
   }
   return AXIOM_INTERNAL;
 }

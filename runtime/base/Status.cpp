@@ -23,6 +23,10 @@ const char *codeName(Code code) {
     return "cancelled";
   case Code::Internal:
     return "internal error";
+  case Code::Overloaded:
+    return "overloaded";
+  case Code::TimedOut:
+    return "timed out";
   }
   return "unknown";
 }

@@ -21,6 +21,8 @@ enum class Code {
   NotFound,        ///< a file or name does not exist (exit code 3)
   Cancelled,       ///< the caller cancelled
   Internal,        ///< our fault (exit code 1)
+  Overloaded,      ///< too much to do now: try again later (exit code 4)
+  TimedOut,        ///< the caller's deadline has passed (exit code 1)
 };
 
 /// Short lower-case name of a code, for logs and JSON.

@@ -27,7 +27,14 @@ Status checkIds(const char *what, std::span<const int32_t> ids, uint32_t vocab) 
 
 Engine::Engine(ModelInfo model, EngineOptions options, std::unique_ptr<StepRunner> runner)
     : model_(std::move(model)), options_(options), runner_(std::move(runner)),
-      scheduler_(options.limits, options.numBlocks) {}
+      scheduler_(options.limits, options.numBlocks), admission_(options.admission) {
+  if (!options_.clock)
+    options_.clock = [] {
+      auto now = std::chrono::steady_clock::now().time_since_epoch();
+      return static_cast<uint64_t>(
+          std::chrono::duration_cast<std::chrono::microseconds>(now).count());
+    };
+}
 
 Result<std::unique_ptr<Engine>> Engine::create(ModelInfo model, EngineOptions options,
                                                std::unique_ptr<StepRunner> runner) {
@@ -194,26 +201,33 @@ Status Engine::checkSpec(RequestSpec &spec) const {
   return {};
 }
 
-Result<RequestId> Engine::submit(RequestSpec spec, EventSink sink) {
+Result<RequestId> Engine::submit(RequestSpec spec, EventSink sink, uint64_t *retryAfterMs) {
   try {
     AXIOM_RETURN_IF_ERROR(checkSpec(spec));
     auto request = std::make_shared<Request>();
     request->spec = std::move(spec);
     request->sink = std::move(sink);
+    request->arrival = nowMs();
     RequestId id;
     {
       std::lock_guard lock(mutex_);
       if (stopping_)
         return {Code::Cancelled, "the engine is being destroyed"};
-      if (requests_.size() >= options_.maxRequests)
-        return {Code::Resource,
-                format("%zu requests are waiting or running, as many as this engine "
-                       "takes: try again later",
-                       requests_.size())};
+      uint64_t key = request->spec.key, tokens = request->promptTokens();
+      if (auto refusal = admission_.refuses(key, tokens, requests_.size())) {
+        published_.refused = ++refused_;
+        if (retryAfterMs)
+          *retryAfterMs = refusal->retryAfterMs;
+        return {Code::Overloaded,
+                refusal->reason + format(": try again in %llu ms",
+                                         static_cast<unsigned long long>(refusal->retryAfterMs))};
+      }
+      admission_.enter(key, tokens, request->arrival);
       id = request->id = nextRequest_++;
       inbox_.push_back(request);
       requests_[id] = request;
       published_.queued += request->spec.numSamples;
+      published_.queuedTokens = admission_.queuedTokens();
     }
     work_.notify_one();
     return id;

@@ -8,7 +8,9 @@
 #define AXIOM_RUNTIME_ENGINE_ENGINE_H
 
 #include "runtime/base/Memory.h"
+#include "runtime/engine/Admission.h"
 #include "runtime/engine/Request.h"
+#include "runtime/engine/StepCost.h"
 #include "runtime/engine/StepRunner.h"
 
 #include <atomic>
@@ -34,8 +36,13 @@ struct ModelInfo {
 
 struct EngineOptions {
   SchedulerLimits limits;
-  uint32_t numBlocks = 0;      ///< KV blocks of 64 positions
-  uint32_t maxRequests = 4096; ///< not yet finished
+  uint32_t numBlocks = 0; ///< KV blocks of 64 positions
+  AdmissionLimits admission;
+  /// While sequences decode, prompts get no more tokens of a step than fit so much time by what
+  /// steps have cost; 0: no bound.
+  uint32_t maxStepMs = 0;
+  /// Microseconds that never go back; empty: the system's monotonic clock. Called on any thread.
+  std::function<uint64_t()> clock;
 };
 
 class Engine {
@@ -47,8 +54,10 @@ public:
   Engine(const Engine &) = delete;
   Engine &operator=(const Engine &) = delete;
 
-  /// Checks and queues a request. Without a sink its events wait for poll() or wait().
-  Result<RequestId> submit(RequestSpec spec, EventSink sink = {});
+  /// Checks and queues a request. Without a sink its events wait for poll() or wait(). A value that
+  /// is wrong or can never fit is InvalidArgument or Resource; Overloaded means later, and
+  /// `retryAfterMs` is set.
+  Result<RequestId> submit(RequestSpec spec, EventSink sink = {}, uint64_t *retryAfterMs = nullptr);
   /// Asks for the end of a request; its events end with Finish::Cancelled. Unknown ids are ignored.
   void cancel(RequestId id);
   /// Cancels and drops the events that are not read yet.
@@ -82,6 +91,9 @@ private:
   Status checkSpec(RequestSpec &spec) const;
   void threadMain();
   void takeIn();
+  uint64_t nowMs() const { return options_.clock() / 1000; }
+  void start(const StepPlan &plan);
+  void endOverdue();
   bool stepOnce();
   void admit(const std::shared_ptr<Request> &request);
   Status runPlan(const StepPlan &plan);
@@ -107,12 +119,16 @@ private:
   StepResults results_;  ///< of the step
   std::vector<int32_t> tokens_, positions_;
   std::vector<uint32_t> tableOffsets_, blockTables_, rows_;
-  std::vector<uint8_t> tilesOnly_; ///< of rows_
+  std::vector<uint8_t> tilesOnly_;                              ///< of rows_
+  std::multimap<uint64_t, std::shared_ptr<Request>> deadlines_; ///< by milliseconds
+  StepCost cost_;
   Stats local_;
 
   mutable std::mutex mutex_; ///< guards what follows
   std::condition_variable work_, news_;
   std::vector<std::shared_ptr<Request>> inbox_;
+  Admission admission_;
+  uint64_t refused_ = 0;
   std::unordered_map<RequestId, std::shared_ptr<Request>> requests_;
   std::vector<std::shared_ptr<Request>> cancels_;
   RequestId nextRequest_ = 1;

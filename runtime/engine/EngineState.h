@@ -14,8 +14,13 @@ struct Engine::Request {
   RequestSpec spec;
   EventSink sink;
   std::vector<SequenceId> live; ///< samples not ended yet; of the engine's thread
+  uint64_t arrival = 0;         ///< milliseconds
+  bool started = false;         ///< a token has been computed; of the engine's thread
   bool failed = false;          ///< of the engine's thread
   bool broken = false;          ///< a callback threw; of the engine's thread
+
+  /// What admission counts.
+  uint64_t promptTokens() const { return uint64_t(spec.prompt.size()) * spec.numSamples; }
 
   std::deque<Event> events; ///< under Engine::mutex_, without a sink
   bool released = false;    ///< under Engine::mutex_
@@ -27,6 +32,7 @@ struct Engine::Sample {
   std::vector<int32_t> tokens; ///< prompt, then output
   uint32_t outputTokens = 0;
   uint32_t highWater = 0;      ///< positions ever computed
+  uint32_t cachedTokens = 0;   ///< of the prompt
   bool split = false;          ///< the prompt has taken more than one step
   TokenHistory history;        ///< kept only when a penalty is on
   std::vector<int32_t> notYet; ///< stop tokens excluded before min tokens
@@ -41,6 +47,14 @@ struct Engine::Sample {
     return !request->spec.rows && tilesSuffice(request->spec.sampling, excluded());
   }
   uint32_t promptTokens() const { return static_cast<uint32_t>(request->spec.prompt.size()); }
+  Event event() const {
+    Event event;
+    event.sample = index;
+    event.promptTokens = promptTokens();
+    event.outputTokens = outputTokens;
+    event.cachedTokens = cachedTokens;
+    return event;
+  }
 };
 
 } // namespace axiom::engine

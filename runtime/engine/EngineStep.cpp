@@ -10,6 +10,8 @@ namespace axiom::engine {
 void Engine::admit(const std::shared_ptr<Request> &request) {
   const RequestSpec &spec = request->spec;
   ++local_.requests;
+  if (spec.deadlineMs != 0)
+    deadlines_.emplace(request->arrival + spec.deadlineMs, request);
   for (uint32_t n = 0; n < spec.numSamples; ++n) {
     auto sample = std::make_unique<Sample>();
     sample->request = request;
@@ -31,8 +33,13 @@ void Engine::admit(const std::shared_ptr<Request> &request) {
     sequence.limit = sequence.length + (spec.generate ? spec.maxTokens - 1 : 0);
     sequence.rowsFrom = spec.rows ? spec.rowsFrom : kNoRows;
     sequence.samples = spec.generate;
+    sequence.key = spec.key;
+    sequence.priority = spec.priority;
+    sequence.arrival = request->arrival;
+    sequence.tokens = &sample->tokens; // moves with the sample, not within it
+    sequence.salt = spec.cacheSalt;
     SequenceId id = nextSequence_++;
-    Status status = scheduler_.add(id, sequence);
+    Status status = scheduler_.add(id, std::move(sequence));
     samples_[id] = std::move(sample);
     request->live.push_back(id);
     if (!status.ok()) // checkSpec() refuses this before; kept so that a sequence is never lost
@@ -51,6 +58,42 @@ void Engine::takeIn() {
     admit(request);
   for (auto &request : cancels)
     endRequest(request, Finish::Cancelled, {});
+  if (!deadlines_.empty())
+    endOverdue();
+}
+
+void Engine::endOverdue() {
+  for (uint64_t now = nowMs(); !deadlines_.empty() && deadlines_.begin()->first <= now;) {
+    std::shared_ptr<Request> request = deadlines_.begin()->second;
+    deadlines_.erase(deadlines_.begin());
+    if (request->live.empty())
+      continue;
+    ++local_.timedOut;
+    endRequest(request, Finish::Error,
+               {Code::TimedOut, format("the request's deadline of %llu ms has passed%s",
+                                       static_cast<unsigned long long>(request->spec.deadlineMs),
+                                       request->started ? "" : " while it waited")});
+  }
+}
+
+/// What the plan admits no longer waits.
+void Engine::start(const StepPlan &plan) {
+  if (plan.admitted.empty())
+    return;
+  uint64_t now = nowMs();
+  for (size_t i = 0; i < plan.admitted.size(); ++i) {
+    Sample &sample = *samples_.at(plan.admitted[i]);
+    Request &request = *sample.request;
+    if (sample.highWater == 0) {
+      sample.cachedTokens = static_cast<uint32_t>(plan.reused[i].size()) * AXM_KV_BLOCK;
+      sample.highWater = sample.cachedTokens;
+    }
+    if (request.started)
+      continue;
+    request.started = true;
+    std::lock_guard lock(mutex_);
+    admission_.start(request.spec.key, request.promptTokens(), now);
+  }
 }
 
 bool Engine::stepOnce() {
@@ -61,13 +104,16 @@ bool Engine::stepOnce() {
     StepPlan plan = scheduler_.plan();
     worked = !plan.empty();
     if (worked) {
+      start(plan);
       Status status = runPlan(plan);
       if (status.ok() && model_.broken && model_.broken())
         status = {Code::BadInput,
                   "the model file became shorter while it was in use: restart with the "
                   "whole file, or load it with --load=copy"};
-      if (!status.ok())
+      if (!status.ok()) {
         endAll(Finish::Error, status);
+        scheduler_.forgetPrefixes(); // what the KV memory holds now is not known
+      }
     } else if (!scheduler_.idle()) {
       endAll(Finish::Error, {Code::Internal, "the scheduler found nothing to do"});
     }
@@ -114,12 +160,16 @@ Status Engine::runPlan(const StepPlan &plan) {
                   reinterpret_cast<float *>(logits_.data()),
                   reinterpret_cast<AxmTile *>(tiles_.data()),
                   tilesOnly_};
+  uint64_t before = options_.clock();
   Status status = runner_->step(input);
   if (!status.ok()) {
     scheduler_.rollback(plan);
     return status;
   }
   results_ = runner_->keepsResults() ? runner_->results() : StepResults{input.logits, input.tiles};
+  cost_.add(plan.numTokens, options_.clock() - before);
+  if (options_.maxStepMs != 0)
+    scheduler_.setMixedTokens(cost_.tokensWithin(uint64_t(options_.maxStepMs) * 1000));
   scheduler_.commit(plan);
   ++local_.steps;
   if (plan.slices.size() > 1)
@@ -192,10 +242,8 @@ void Engine::takeRows(const Slice &slice, uint32_t firstRow) {
     return takeToken(slice.id, sample, std::move(choice).value());
   }
   if (!request->spec.generate && slice.end() == sample.promptTokens()) {
-    Event event;
-    event.sample = sample.index;
+    Event event = sample.event();
     event.finish = Finish::Length;
-    event.promptTokens = sample.promptTokens();
     endSample(slice.id, std::move(event));
   }
 }
@@ -212,13 +260,10 @@ void Engine::takeToken(SequenceId id, Sample &sample, Choice choice) {
   ++sample.outputTokens;
   ++local_.outputTokens;
 
-  Event event;
-  event.sample = sample.index;
+  Event event = sample.event();
   event.token = choice.token;
   event.logprob = choice.logprob;
   event.top = std::move(choice.top);
-  event.promptTokens = sample.promptTokens();
-  event.outputTokens = sample.outputTokens;
   if (stop)
     event.finish = Finish::Stop;
   else if (sample.outputTokens == spec.maxTokens)
@@ -256,6 +301,14 @@ void Engine::endSample(SequenceId id, Event event) {
   if (request->live.empty()) {
     event.last = true;
     ++local_.finished;
+    auto [first, end] = deadlines_.equal_range(request->arrival + request->spec.deadlineMs);
+    if (auto own = std::find_if(first, end, [&](auto &d) { return d.second == request; });
+        own != end)
+      deadlines_.erase(own);
+    if (!request->started) {
+      std::lock_guard lock(mutex_);
+      admission_.leave(request->spec.key, request->promptTokens(), nowMs());
+    }
     if (request->failed)
       ++local_.failed;
     publish(); // whoever reads the last event finds the request in the stats
@@ -267,12 +320,9 @@ void Engine::endRequest(std::shared_ptr<Request> request, Finish why, const Stat
   while (!request->live.empty()) {
     SequenceId id = request->live.front();
     const Sample &sample = *samples_.at(id);
-    Event event;
-    event.sample = sample.index;
+    Event event = sample.event();
     event.finish = why;
     event.status = status;
-    event.promptTokens = sample.promptTokens();
-    event.outputTokens = sample.outputTokens;
     if (sample.text && why == Finish::Cancelled) {
       // What was held back is text that the model has written.
       std::string rest = samples_.at(id)->text->flush();
@@ -337,7 +387,12 @@ void Engine::publish() {
   local_.preemptions = counts.preemptions;
   local_.blocksUsed = counts.blocksUsed;
   local_.blocksTotal = counts.blocksTotal;
+  local_.blocksCached = counts.blocksCached;
+  local_.prefixQueries = counts.prefixQueries;
+  local_.prefixHits = counts.prefixHits;
   std::lock_guard lock(mutex_);
+  local_.refused = refused_;
+  local_.queuedTokens = admission_.queuedTokens();
   published_ = local_;
   for (auto &request : inbox_)
     published_.queued += request->spec.numSamples;

@@ -40,8 +40,12 @@ struct RequestSpec {
   bool includeStop = false; ///< the stop string or token is part of the text
   bool freshText = false;   ///< the output starts a text of its own, not a continuation
   uint32_t numSamples = 1;
-  bool generate = true; ///< false: compute the prompt for its logits only
-  RowSink rows;         ///< may be empty
+  bool generate = true;    ///< false: compute the prompt for its logits only
+  uint64_t key = 0;        ///< whose it is; keys share the engine evenly (SchedulerQueue)
+  int32_t priority = 0;    ///< lower comes first, among those of a key
+  uint64_t deadlineMs = 0; ///< after submit(): it ends with Code::TimedOut; 0: none
+  PrefixSalt cacheSalt;    ///< prefixes are shared between equal ones only
+  RowSink rows;            ///< may be empty
   uint32_t rowsFrom =
       kNoRows; ///< prompt positions from here on go to `rows`; generated ones always
 };
@@ -58,6 +62,7 @@ struct Event {
   std::string stop;                            ///< the stop string that ended it
   Status status;                               ///< with Finish::Error
   uint32_t promptTokens = 0, outputTokens = 0; ///< of the sample so far
+  uint32_t cachedTokens = 0;                   ///< of the prompt: K and V were there
 };
 
 /// Called on the thread that runs the engine. It may submit, cancel and read stats; it may not wait
@@ -75,6 +80,10 @@ struct Stats {
   uint64_t splitPrompts = 0; ///< prompts that took more than one step
   uint64_t preemptions = 0;
   uint32_t blocksUsed = 0, blocksTotal = 0;
+  uint32_t blocksCached = 0;                  ///< stand for a prefix, used or not
+  uint64_t prefixQueries = 0, prefixHits = 0; ///< prompt tokens looked for, and found
+  uint64_t refused = 0, timedOut = 0;         ///< requests
+  uint64_t queuedTokens = 0;                  ///< of prompts of which nothing is computed yet
 };
 
 } // namespace axiom::engine

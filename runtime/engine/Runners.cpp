@@ -17,7 +17,7 @@ ExecutorOptions cpuOptions(const RunnerOptions &o) {
 
 cuda::CudaOptions gpuOptions(const RunnerOptions &o) {
   // A step has no more rows than tokens.
-  return {o.maxTokens, std::min(o.maxRows, o.maxTokens), o.numBlocks, o.graphs};
+  return {o.maxTokens, std::min(o.maxRows, o.maxTokens), o.numBlocks, o.graphs, o.tableEntries};
 }
 
 } // namespace

@@ -20,6 +20,7 @@ struct RunnerOptions {
   bool oversubscribe = false;
   // Of a GPU.
   bool graphs = true;
+  uint64_t tableEntries = 0; ///< of all block tables of a step; 0: numBlocks
 };
 
 /// Bytes that a runner takes beside the weights. Rows of results count where a GPU keeps its own.

@@ -52,13 +52,20 @@ Result<MemoryPlan> planMemory(const LoadedModel &model, const EngineSettings &se
   const ArtifactConfig &config = program.config;
   MemoryPlan plan;
   plan.limits = {settings.maxBatchedTokens, settings.maxSequences,
-                 settings.maxRows == 0 ? settings.maxSequences : settings.maxRows};
+                 settings.maxRows == 0 ? settings.maxSequences : settings.maxRows,
+                 settings.prefixCache};
   plan.runner.threads = settings.threads;
   plan.runner.oversubscribe = settings.oversubscribe;
   plan.runner.graphs = settings.graphs;
   plan.runner.maxTokens = settings.maxBatchedTokens;
   plan.runner.maxRows = plan.limits.maxRows;
   plan.runner.numBlocks = 1;
+  // Where sequences share blocks, each may have a table of all, as far as its context goes.
+  uint64_t contextBlocks = ceilDiv(config.maxContext, AXM_KV_BLOCK);
+  auto tableEntries = [&](uint64_t blocks) {
+    return settings.prefixCache ? settings.maxSequences * std::min(blocks, contextBlocks) : blocks;
+  };
+  plan.runner.tableEntries = tableEntries(1);
   // The rows that the engine reads are on the host; a GPU has its own beside them.
   uint64_t rows = model.gpu ? 0 : rowBytes(config, plan.limits.maxRows);
   AXIOM_ASSIGN_OR_RETURN(RunnerMemory one, planRunner(model, plan.runner));
@@ -69,9 +76,13 @@ Result<MemoryPlan> planMemory(const LoadedModel &model, const EngineSettings &se
   plan.limitSource = limit.source;
   uint64_t fixed = plan.workspace + plan.weights;
   uint64_t blockBytes = std::max<uint64_t>(program.kv.blockBytes, 1);
-  if (model.gpu) { // a table entry for each block; KV memory and tables are rounded up
+  if (model.gpu) { // KV memory and tables are rounded up
     fixed += 2 * cuda::kMemoryGranule;
-    blockBytes += sizeof(uint32_t);
+    uint64_t most = tableEntries(contextBlocks) * sizeof(uint32_t);
+    if (settings.prefixCache && plan.limit > fixed + most + contextBlocks * blockBytes)
+      fixed += most; // tables are as large as they get
+    else
+      blockBytes += tableEntries(1) * sizeof(uint32_t);
   }
   uint64_t mostBlocks = plan.limit > fixed ? (plan.limit - fixed) / blockBytes : 0;
   mostBlocks = std::min<uint64_t>(mostBlocks, kMaxBlocks);
@@ -95,6 +106,7 @@ Result<MemoryPlan> planMemory(const LoadedModel &model, const EngineSettings &se
                    static_cast<unsigned long long>(kMaxBlocks) * AXM_KV_BLOCK)};
   plan.runner.numBlocks = static_cast<uint32_t>(ceilDiv(positions, AXM_KV_BLOCK));
   plan.kvPositions = uint64_t(plan.runner.numBlocks) * AXM_KV_BLOCK;
+  plan.runner.tableEntries = tableEntries(plan.runner.numBlocks);
   AXIOM_ASSIGN_OR_RETURN(RunnerMemory all, planRunner(model, plan.runner));
   plan.kv = all.kv;
   plan.workspace = all.workspace + rows;
@@ -129,7 +141,8 @@ createEngine(const LoadedModel &model, const EngineSettings &settings,
   EngineOptions options;
   options.limits = plan.limits;
   options.numBlocks = plan.runner.numBlocks;
-  options.maxRequests = settings.maxRequests;
+  options.admission = settings.admission;
+  options.maxStepMs = settings.maxStepMs;
   return Engine::create(std::move(info), options, std::move(runner));
 }
 

@@ -20,7 +20,9 @@ struct EngineSettings {
   /// sequence; less where that does not fit.
   uint64_t kvPositions = 0;
   uint64_t memoryLimit = 0; ///< bytes; 0: what the system has
-  uint32_t maxRequests = 4096;
+  AdmissionLimits admission;
+  bool prefixCache = true;
+  uint32_t maxStepMs = 0; ///< EngineOptions
   bool oversubscribe = false;
   /// On the CPU: the weights are in private memory already: what is free now is without them.
   bool weightsResident = false;

@@ -5,8 +5,9 @@
 // or on the device ("cuda") if one is named, there every second mix as graphs; requests alone run
 // the code that is chosen without it, or `isa` where none is.
 // Each row of logits that a request sees, and each token that it gets, must equal bit for bit what
-// the same request sees alone on one thread. Prints and asserts how many steps held several
-// sequences, how many prompts were split and how many sequences preempted; and a digest of what the
+// the same request sees alone on one thread. Many prompts begin alike, so that they find each
+// other's KV blocks. Prints and asserts how many steps held several sequences, how many prompts
+// were split, how many sequences preempted and how many tokens found; and a digest of what the
 // requests see, which is the same on every machine.
 #include "runtime/base/Sha256.h"
 #include "runtime/include/axiom/axiom.hpp"
@@ -103,12 +104,19 @@ int main(int argc, char **argv) {
   // A pool of cases, each first run alone: one sequence, one thread, whole prompts in one step.
   std::vector<Case> cases(48);
   std::vector<Seen> alone(cases.size());
+  std::vector<int32_t> beginning(context / 2); // more than two blocks
+  for (int32_t &token : beginning)
+    token = static_cast<int32_t>(upTo(vocab));
   for (size_t i = 0; i < cases.size(); ++i) {
     Case &c = cases[i];
     uint32_t length = 1 + upTo(i % 4 == 0 ? context * 2 / 3 : 60);
+    if (i % 4 == 1)
+      length += context / 2;
     for (uint32_t t = 0; t < length; ++t)
-      c.prompt.push_back(static_cast<int32_t>(upTo(vocab)));
+      c.prompt.push_back(i % 4 < 2 && t < beginning.size() ? beginning[t]
+                                                           : static_cast<int32_t>(upTo(vocab)));
     c.how.maxTokens = 1 + upTo(i % 5 == 0 ? context / 3 - 1 : 50);
+    c.how.maxTokens = std::min(c.how.maxTokens, context - length);
     c.how.temperature = i % 3 == 0 ? 0.0f : 1.2f;
     c.how.topK = i % 2 ? 0 : 20;
     c.how.seed = i;
@@ -119,6 +127,7 @@ int main(int argc, char **argv) {
     options.maxBatchedTokens = options.maxRows = 512;
     options.kvPositions = context;
     options.manual = true;
+    options.noPrefixCache = true;
     auto engine = axiom::Engine::create(*model, options);
     if (!engine)
       die(engine.error().message);
@@ -131,7 +140,7 @@ int main(int argc, char **argv) {
     all.update(seen.tokens.data(), seen.tokens.size() * sizeof(int32_t));
   }
 
-  uint64_t steps = 0, mixed = 0, split = 0, preempted = 0, compared = 0;
+  uint64_t steps = 0, mixed = 0, split = 0, preempted = 0, found = 0, compared = 0;
   for (uint32_t mix = 0; mix < mixes; ++mix) {
     axiom::EngineOptions options;
     uint32_t most = mix % 8 == 7 ? 64 : 16;
@@ -169,16 +178,17 @@ int main(int argc, char **argv) {
     mixed += stats.mixed_steps;
     split += stats.split_prompts;
     preempted += stats.preemptions;
+    found += stats.prefix_hits;
   }
   std::printf(
       "%s: %u mixes: %llu rows of logits bit-equal; %llu steps, %llu with several sequences, "
-      "%llu prompts "
-      "split, %llu sequences preempted; digest %.16s\n",
+      "%llu prompts split, %llu sequences preempted, %llu tokens of prompts found; digest %.16s\n",
       variant->info().target, mixes, static_cast<unsigned long long>(compared),
       static_cast<unsigned long long>(steps), static_cast<unsigned long long>(mixed),
       static_cast<unsigned long long>(split), static_cast<unsigned long long>(preempted),
-      axiom::sha256Hex(all.finish()).c_str());
-  if (mixed < mixes || split < mixes / 4 || preempted < mixes / 10)
-    die("too few mixed steps, split prompts or preemptions: the test shows nothing");
+      static_cast<unsigned long long>(found), axiom::sha256Hex(all.finish()).c_str());
+  bool reuse = context < 256 || found >= mixes * 20ull; // beginnings are half a context
+  if (mixed < mixes || split < mixes / 4 || preempted < mixes / 10 || !reuse)
+    die("too few mixed steps, split prompts, preemptions or tokens found: the test shows nothing");
   return 0;
 }

@@ -94,8 +94,9 @@ def compares_the_model(check, runs):
 
 
 def stops(check, runs):
+    # Whoever runs this test in the background of a script has SIGINT ignored, and children inherit that.
     child = subprocess.Popen([str(w) for w in runs.words("--part", "3", "--again")], env=dict(os.environ, **env()), stdout=subprocess.PIPE,
-                             stderr=subprocess.PIPE, text=True)
+                             stderr=subprocess.PIPE, text=True, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     child.stdout.readline()
     time.sleep(0.5)
     child.send_signal(signal.SIGINT)

@@ -71,6 +71,7 @@ Expected<RowRunner> RowRunner::create(const Model &model, const Row &row,
   engineOptions.maxRequests = std::max(4096u, row.numParallel);
   engineOptions.manual = true;
   engineOptions.eager = options.eager;
+  engineOptions.noPrefixCache = true; // every prompt is to be computed
   Expected<Engine> engine = Engine::create(model, engineOptions);
   if (!engine)
     return engine.error();

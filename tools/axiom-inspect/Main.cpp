@@ -26,9 +26,11 @@ int exitCode(const Status &status) {
   case Code::NotFound:
     return kBadArtifact;
   case Code::Resource:
+  case Code::Overloaded:
     return kResources;
   case Code::Cancelled:
   case Code::Internal:
+  case Code::TimedOut:
     return kFailure;
   }
   return kFailure;

@@ -34,11 +34,13 @@ int exitCode(axiom_status status) {
   case AXIOM_NOT_FOUND:
     return kBadModel;
   case AXIOM_RESOURCE:
+  case AXIOM_OVERLOADED:
     return kResources;
   case AXIOM_CANCELLED:
     return interrupted() ? kInterrupted : kFailure;
   case AXIOM_INTERNAL:
   case AXIOM_AGAIN:
+  case AXIOM_TIMED_OUT:
     return kFailure;
   }
   return kFailure;

@@ -11,6 +11,7 @@ RULES = [
     ("runtime/schema/", ["runtime/schema/"]),
     ("runtime/base/", ["runtime/base/"]),
     ("runtime/kv/", ["runtime/kv/", "runtime/base/", "runtime/abi/"]),
+    ("runtime/engine/Admission", ["runtime/engine/Admission", "runtime/base/"]),
     ("runtime/engine/Scheduler", ["runtime/engine/", "runtime/kv/", "runtime/base/", "runtime/abi/"]),
     ("runtime/text/", ["runtime/text/", "runtime/base/"]),
     ("runtime/serve/", ["runtime/", "axiom/"]),
@@ -31,7 +32,7 @@ RUNTIME_FOREIGN = re.compile(r"^(flatbuffers/|sys/|linux/|[a-z0-9_]+(\.h)?$|(imm
 # The emitters and the interpreter are written independently of each other.
 APART = [("codegen/", "dialects/axiom/interpreter/"), ("dialects/axiom/interpreter/", "codegen/")]
 # The clock is given to the scheduler and the block pool, never read by them.
-NO_CLOCK = ["runtime/kv/", "runtime/engine/Scheduler"]
+NO_CLOCK = ["runtime/kv/", "runtime/engine/Scheduler", "runtime/engine/Admission"]
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+["<]([^">]+)[">]', re.M)
 

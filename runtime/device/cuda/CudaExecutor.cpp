@@ -57,7 +57,7 @@ Result<CudaMemory> CudaExecutor::plan(const Artifact &artifact, const CudaOption
   memory.scratch = rounded(scratch);
   memory.counters = rounded(AXM_CUDA_COUNTERS * sizeof(uint32_t));
   memory.kv = rounded(*kv);
-  memory.inputs = rounded(StepLayout(options.maxTokens, options.maxRows).bytes(options.numBlocks));
+  memory.inputs = rounded(StepLayout(options.maxTokens, options.maxRows).bytes(options.entries()));
   memory.logits =
       rounded(uint64_t(options.maxRows) * program.config.logitsStride() * sizeof(float));
   memory.tiles = rounded(uint64_t(options.maxRows) * program.config.numTiles() * sizeof(AxmTile));
@@ -121,11 +121,11 @@ Status CudaExecutor::step(const StepInput &input) {
       checkStep(input, impl_->model->artifact().config(),
                 {impl_->options.maxTokens, impl_->options.numBlocks, impl_->numPhases, true}));
   if (input.rows.size() > impl_->options.maxRows ||
-      input.blockTables.size() > impl_->options.numBlocks)
+      input.blockTables.size() > impl_->options.entries())
     return Status(Code::InvalidArgument,
-                  format("step: %zu rows and %zu entries of block tables; %u and %u are possible",
+                  format("step: %zu rows and %zu entries of block tables; %u and %llu are possible",
                          input.rows.size(), input.blockTables.size(), impl_->options.maxRows,
-                         impl_->options.numBlocks));
+                         static_cast<unsigned long long>(impl_->options.entries())));
   Status hookStatus;
   Status status = impl_->run(input, hookStatus);
   if (status.ok())

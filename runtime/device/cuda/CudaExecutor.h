@@ -19,6 +19,10 @@ struct CudaOptions {
   uint32_t maxRows = 16;    ///< R of a step, at most
   uint32_t numBlocks = 0;   ///< KV blocks of 64 positions
   bool graphs = true;       ///< false: each kernel is launched on its own
+  /// Entries of all block tables of a step, at most; 0: numBlocks, as where no block is shared.
+  uint64_t tableEntries = 0;
+
+  uint64_t entries() const { return tableEntries == 0 ? numBlocks : tableEntries; }
 };
 
 /// The driver hands out device memory in pieces of this size.

@@ -38,11 +38,13 @@ typedef enum axiom_status {
   AXIOM_INVALID_ARGUMENT = 1, /* the caller's value is wrong */
   AXIOM_BAD_INPUT = 2,        /* the file is damaged or malformed */
   AXIOM_UNSUPPORTED = 3,      /* well formed, but not for this library or machine */
-  AXIOM_RESOURCE = 4,         /* memory, threads, file descriptors; too many requests */
+  AXIOM_RESOURCE = 4,         /* memory, threads, file descriptors; what can never fit */
   AXIOM_NOT_FOUND = 5,        /* no such file or request */
   AXIOM_CANCELLED = 6,
   AXIOM_INTERNAL = 7,
-  AXIOM_AGAIN = 8 /* nothing yet: poll or wait again */
+  AXIOM_AGAIN = 8,      /* nothing yet: poll or wait again */
+  AXIOM_OVERLOADED = 9, /* too much to do now: axiom_retry_after_ms() says when to come again */
+  AXIOM_TIMED_OUT = 10  /* the request's deadline has passed */
 } axiom_status;
 
 AXIOM_API uint32_t axiom_abi_version(void);
@@ -163,6 +165,13 @@ typedef struct axiom_engine_options {
   /* Called while axiom_engine_create() copies the weights to a GPU: bytes so far, and in all. */
   void (*upload)(void *user, uint64_t done, uint64_t total);
   void *upload_user;
+  uint32_t
+      no_prefix_cache; /* 1: the KV memory of a prompt that was seen before is not used again */
+  /* The queue: requests of which nothing has been computed yet. 0: no bound. */
+  uint32_t max_queued_requests;
+  uint64_t max_queued_tokens; /* of their prompts */
+  uint64_t max_queue_ms;      /* what a new one would wait, by the rate measured */
+  uint32_t max_step_ms; /* while sequences decode, prompts take no more of a step; 0: no bound */
 } axiom_engine_options;
 
 /* On a GPU everything counts in its memory. */
@@ -228,6 +237,10 @@ typedef struct axiom_request {
                             * generated position, on the engine's thread */
   uint32_t rows_from;
   void *rows_user;
+  uint64_t fair_key;      /* whose it is: keys share the engine evenly; default 0 */
+  int32_t priority;       /* among a key's requests, lower comes first: 10 s of waiting each */
+  uint64_t deadline_ms;   /* from now: then it ends with AXIOM_TIMED_OUT; 0: none */
+  const char *cache_salt; /* KV memory is shared between equal salts only; NULL: one of its own */
 } axiom_request;
 
 /* Defaults; struct_size = sizeof(axiom_request). */
@@ -262,6 +275,7 @@ typedef struct axiom_event {
   axiom_status status;                   /* with AXIOM_FINISH_ERROR */
   const char *error;                     /* its sentence, or "" */
   uint32_t prompt_tokens, output_tokens; /* of the sample so far */
+  uint32_t cached_tokens;                /* of prompt_tokens: their KV memory was there */
 } axiom_event;
 
 typedef void (*axiom_event_callback)(void *user, const axiom_event *event);
@@ -270,6 +284,8 @@ typedef void (*axiom_event_callback)(void *user, const axiom_event *event);
  * with axiom_poll() or axiom_wait(). */
 AXIOM_API axiom_status axiom_submit(axiom_engine *engine, const axiom_request *request,
                                     axiom_event_callback callback, void *user, uint64_t *id);
+/* After AXIOM_OVERLOADED on this thread: when a request would be taken, by the rate measured. */
+AXIOM_API uint64_t axiom_retry_after_ms(void);
 /* The next event. AXIOM_AGAIN: none yet. AXIOM_NOT_FOUND: unknown, or its last event has been read.
  * The event's pointers are valid until the calling thread's next poll or wait. */
 AXIOM_API axiom_status axiom_poll(axiom_engine *engine, uint64_t id, axiom_event *event);
@@ -289,6 +305,10 @@ typedef struct axiom_stats {
   uint64_t steps, mixed_steps; /* steps; of these with several sequences */
   uint64_t split_prompts, preemptions;
   uint32_t kv_blocks_used, kv_blocks_total; /* of 64 positions */
+  uint32_t kv_blocks_cached;                /* hold a prefix that may be used again */
+  uint64_t prefix_queries, prefix_hits;     /* prompt tokens looked for, and found */
+  uint64_t refused, timed_out;              /* requests: AXIOM_OVERLOADED, AXIOM_TIMED_OUT */
+  uint64_t queued_tokens;                   /* prompt tokens of which nothing is computed yet */
 } axiom_stats;
 
 AXIOM_API axiom_status axiom_engine_get_stats(const axiom_engine *engine, axiom_stats *stats);

@@ -161,6 +161,11 @@ struct EngineOptions {
   bool manual = false;           ///< no thread; wait() and step() work on the caller's
   bool oversubscribe = false;
   bool eager = false; ///< a GPU's kernels one by one, not as graphs
+  bool noPrefixCache = false;
+  uint32_t maxQueuedRequests = 0; ///< 0: no bound
+  uint64_t maxQueuedTokens = 0;   ///< 0: no bound
+  uint64_t maxQueueMs = 0;        ///< 0: no bound
+  uint32_t maxStepMs = 0;         ///< 0: no bound
   /// While the weights are copied to a GPU: bytes so far, and in all.
   std::function<void(uint64_t done, uint64_t total)> upload = {};
 
@@ -178,6 +183,11 @@ struct EngineOptions {
     c.manual = manual;
     c.oversubscribe = oversubscribe;
     c.eager = eager;
+    c.no_prefix_cache = noPrefixCache;
+    c.max_queued_requests = maxQueuedRequests;
+    c.max_queued_tokens = maxQueuedTokens;
+    c.max_queue_ms = maxQueueMs;
+    c.max_step_ms = maxStepMs;
     if (upload) {
       c.upload = [](void *user, uint64_t done, uint64_t total) {
         (*static_cast<const decltype(upload) *>(user))(done, total);
@@ -218,6 +228,10 @@ struct Generation {
   std::vector<axiom_logit_bias> logitBias = {};
   std::vector<int32_t> stopTokens = {};
   std::vector<std::string> stopStrings = {};
+  uint64_t fairKey = 0;
+  int32_t priority = 0;
+  uint64_t deadlineMs = 0;    ///< 0: none
+  std::string cacheSalt = {}; ///< empty: none
 };
 
 /// An event that owns what it points to.
@@ -233,16 +247,16 @@ struct Event {
   std::string stop;
   axiom_status status = AXIOM_OK;
   std::string error;
-  uint32_t promptTokens = 0, outputTokens = 0;
+  uint32_t promptTokens = 0, outputTokens = 0, cachedTokens = 0;
 
   static Event from(const axiom_event &c) {
-    return {c.request,      c.sample,
-            c.token,        std::string(c.text, c.text_size),
-            c.logprob,      {c.top, c.top + c.num_top},
-            c.finish,       c.last != 0,
-            c.stop,         c.status,
-            c.error,        c.prompt_tokens,
-            c.output_tokens};
+    return {c.request,       c.sample,
+            c.token,         std::string(c.text, c.text_size),
+            c.logprob,       {c.top, c.top + c.num_top},
+            c.finish,        c.last != 0,
+            c.stop,          c.status,
+            c.error,         c.prompt_tokens,
+            c.output_tokens, c.cached_tokens};
   }
 };
 
@@ -297,6 +311,10 @@ public:
     r.num_stop_tokens = how.stopTokens.size();
     r.stop_strings = stops.data();
     r.num_stop_strings = stops.size();
+    r.fair_key = how.fairKey;
+    r.priority = how.priority;
+    r.deadline_ms = how.deadlineMs;
+    r.cache_salt = how.cacheSalt.empty() ? nullptr : how.cacheSalt.c_str();
     uint64_t id = 0;
     auto *owned = sink ? new Sink{std::move(sink)} : nullptr; // freed with the last event
     if (axiom_status s = axiom_submit(engine_.get(), &r, owned ? onEvent : nullptr, owned, &id);

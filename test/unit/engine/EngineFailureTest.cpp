@@ -18,7 +18,7 @@ struct Fixture {
     EngineOptions options;
     options.limits = {64, 4, 4};
     options.numBlocks = blocks;
-    options.maxRequests = 8;
+    options.admission.maxRequests = 8;
     engine = std::move(Engine::create(FakeRunner::info(context), options, std::move(fake))).value();
   }
   RequestSpec spec(std::vector<int32_t> prompt, uint32_t maxTokens = 10) {
@@ -148,7 +148,7 @@ TEST(EngineFailure, QueueIsBounded) {
   Fixture f;
   for (int i = 0; i < 8; ++i)
     EXPECT_TRUE(f.engine->submit(f.spec({1})).ok());
-  EXPECT_EQ(f.refused(f.spec({1})).code(), Code::Resource);
+  EXPECT_EQ(f.refused(f.spec({1})).code(), Code::Overloaded);
 }
 
 TEST(EngineFailure, DestroyEndsRequests) {

@@ -63,7 +63,7 @@ TEST(GpuMemoryPlan, CountsInTheDevicesMemory) {
   ASSERT_TRUE(plan.fits());
   EXPECT_EQ(plan.kvPositions, plan.largestPositions);
   s.settings.maxSequences = 4;
-  s.settings.kvPositions = plan.largestPositions;
+  s.settings.kvPositions = planMemory(s.model, s.settings)->largestPositions;
   plan = planMemory(s.model, s.settings).value();
   EXPECT_LE(plan.total(), plan.limit);
   EXPECT_NE(s.engine(), nullptr);

@@ -61,7 +61,7 @@ TEST(BlockPool, RandomUseKeepsInvariants) {
 }
 
 TEST(BlockTable, GrowsAllOrNothing) {
-  BlockPool pool(4);
+  PrefixCache pool(4);
   BlockTable a, b;
   std::vector<uint32_t> fresh;
   EXPECT_TRUE(a.grow(pool, 3, fresh));
@@ -71,7 +71,7 @@ TEST(BlockTable, GrowsAllOrNothing) {
   EXPECT_EQ(fresh.size(), 3u);
   a.shrink(pool, 1);
   EXPECT_TRUE(b.grow(pool, 3, fresh));
-  EXPECT_EQ(pool.numFree(), 0u);
+  EXPECT_EQ(pool.numAvailable(), 0u);
   EXPECT_EQ(pool.checkInvariants(), "");
 }
 

@@ -1,0 +1,332 @@
+#include "test/unit/engine/Simulation.h"
+
+#include "test/unit/engine/FakeRunner.h"
+
+#include <algorithm>
+
+namespace axiom::engine::sim {
+namespace {
+
+constexpr uint32_t kContext = 400, kEos = 47, kRequests = 14, kMostTokens = 90;
+
+uint64_t after(uint64_t state, int32_t token) {
+  return mix(state * 31 + static_cast<uint64_t>(token) + 1) | 1;
+}
+
+std::string at(RequestId id, const std::string &what) {
+  return format("request %llu: ", static_cast<unsigned long long>(id)) + what;
+}
+
+} // namespace
+
+void Totals::add(const Totals &other) {
+  requests += other.requests;
+  refused += other.refused;
+  timedOut += other.timedOut;
+  cancelled += other.cancelled;
+  failed += other.failed;
+  complete += other.complete;
+  preemptions += other.preemptions;
+  prefixHits += other.prefixHits;
+  mixedSteps += other.mixedSteps;
+  splitPrompts += other.splitPrompts;
+  steps += other.steps;
+  flood += other.flood;
+}
+
+void Runner::logits(uint64_t state, std::span<float> row) {
+  std::fill(row.begin(), row.end(), -std::numeric_limits<float>::infinity());
+  for (uint32_t i = 0; i < kVocab; ++i)
+    row[i] = static_cast<float>(mix(state + i) % 4096) / 256.0f;
+  row[kEos] -= 4.0f;
+}
+
+uint64_t Runner::stateOf(std::span<const int32_t> tokens) {
+  uint64_t state = 1, all = 0;
+  for (int32_t token : tokens) {
+    state = after(state, token);
+    all = mix(all ^ state);
+  }
+  return all;
+}
+
+Status Runner::step(const StepInput &in) {
+  clock_ += 2000 + 50 * in.tokens.size();
+  if (failNext) {
+    failNext = false;
+    return {Code::Internal, "the simulated device failed"};
+  }
+  auto cell = [&](size_t i, uint32_t position) -> uint64_t & {
+    return kv_.at(in.blockTables[in.tableOffsets[i] + position / 64] * 64ull + position % 64);
+  };
+  for (size_t i = 0; i < in.tokens.size(); ++i) {
+    auto position = static_cast<uint32_t>(in.positions[i]);
+    uint64_t before = position == 0 ? 1 : cell(i, position - 1);
+    uint64_t state = before == 0 ? 0 : after(before, in.tokens[i]);
+    uint64_t &own = cell(i, position);
+    // Another sequence may read a full block: nobody may write other bits into it.
+    if (state == 0)
+      fault = format("position %u is computed before the one in front of it", position);
+    else if (own != 0 && own != state && position % 64 == 0)
+      fault = format("position %u is written into a block that was not cleared", position);
+    own = state;
+  }
+  for (size_t r = 0; r < in.rows.size(); ++r) {
+    size_t i = in.rows[r];
+    uint64_t all = 0;
+    for (uint32_t p = 0; p <= static_cast<uint32_t>(in.positions[i]); ++p)
+      all = mix(all ^ cell(i, p));
+    std::span<float> row(in.logits + r * kStride, kStride);
+    logits(all, row);
+    computeTiles(row.first(kVocab), {in.tiles + r, 1});
+  }
+  return {};
+}
+
+void Runner::clearBlock(uint32_t block) {
+  std::fill_n(kv_.begin() + static_cast<ptrdiff_t>(block) * 64, 64, 0);
+}
+
+Simulation::Simulation(uint32_t seed) : random_(seed) {
+  ModelInfo info;
+  info.vocab = Runner::kVocab;
+  info.logitsStride = Runner::kStride;
+  info.numTiles = 1;
+  info.maxContext = kContext;
+  info.eos = {kEos};
+  SchedulerLimits &limits = options_.limits;
+  limits.maxSequences = 1 + upTo(6);
+  limits.maxRows = limits.maxSequences + upTo(4);
+  limits.maxBatchedTokens = limits.maxRows + upTo(120);
+  limits.prefixCache = !oneIn(8);
+  limits.priorityMs = 50;
+  options_.numBlocks = 7 + upTo(10);
+  if (oneIn(2))
+    options_.admission.maxQueuedRequests = 2 + upTo(6);
+  if (oneIn(2))
+    options_.admission.maxQueuedTokens = 300 + upTo(1000);
+  if (oneIn(3))
+    options_.admission.maxQueueMs = 20 + upTo(100);
+  if (oneIn(3))
+    options_.maxStepMs = 3 + upTo(4);
+  options_.clock = [this] { return clock_; };
+  auto runner = std::make_unique<Runner>(options_.numBlocks, clock_);
+  runner_ = runner.get();
+  engine_ = std::move(Engine::create(std::move(info), options_, std::move(runner))).value();
+  clients_.resize(1 + upTo(3));
+  for (size_t i = 0; i < clients_.size(); ++i)
+    clients_[i].key = i * 1000;
+  for (uint32_t i = 0; i < 3; ++i) {
+    prefixes_.emplace_back(upTo(200));
+    for (int32_t &token : prefixes_.back())
+      token = static_cast<int32_t>(upTo(3)); // few tokens: equal blocks after unequal ones
+  }
+}
+
+RequestSpec Simulation::makeSpec() {
+  RequestSpec spec;
+  spec.prompt = prefixes_[upTo(3)];
+  for (uint32_t n = 1 + upTo(oneIn(4) ? 150 : 20); n > 0; --n)
+    spec.prompt.push_back(static_cast<int32_t>(upTo(3)));
+  uint64_t room = std::min<uint64_t>(kContext, options_.numBlocks * 64ull) - spec.prompt.size();
+  spec.maxTokens =
+      1 + upTo(static_cast<uint32_t>(std::min<uint64_t>(room, oneIn(3) ? kMostTokens : 12)));
+  spec.sampling.temperature = oneIn(2) ? 0.0f : 1.0f;
+  spec.sampling.seed = upTo(1000);
+  spec.numSamples = oneIn(6) ? 2 : 1;
+  spec.ignoreEos = oneIn(2);
+  if (oneIn(6)) {
+    spec.rows = [](uint32_t, uint32_t, std::span<const float>) {};
+    spec.rowsFrom = upTo(static_cast<uint32_t>(spec.prompt.size()));
+  }
+  spec.key = clients_[upTo(static_cast<uint32_t>(clients_.size()))].key;
+  if (oneIn(4))
+    spec.priority = static_cast<int32_t>(upTo(5)) - 2;
+  if (oneIn(6))
+    spec.deadlineMs = 1 + upTo(300);
+  if (oneIn(4))
+    spec.cacheSalt = std::make_shared<const std::string>(oneIn(2) ? "a" : "b");
+  return spec;
+}
+
+std::string Simulation::submit(bool flood) {
+  RequestSpec spec = makeSpec();
+  if (flood)
+    spec.key = clients_[0].key;
+  ++totals_.requests;
+  uint64_t retry = 0;
+  auto id = engine_->submit(
+      spec,
+      [this](const Event &event) {
+        if (std::string problem = onEvent(event); !problem.empty() && problem_.empty())
+          problem_ = at(event.request, problem);
+      },
+      &retry);
+  if (!id.ok()) {
+    ++totals_.refused;
+    if (id.status().code() != Code::Overloaded)
+      return "refused: " + id.status().message();
+    return retry == 0 ? "refused without a time to come again" : std::string();
+  }
+  Live &live = live_[*id];
+  live.key = spec.key;
+  live.spec = std::move(spec);
+  live.flood = flood;
+  flood ? ++liveOfFlood_ : ++submitted_;
+  totals_.flood += flood;
+  for (const Client &client : clients_)
+    live.servedBefore.push_back(client.served);
+  return {};
+}
+
+/// When a request gets its first token: no other key got much more than its own meanwhile.
+std::string Simulation::checkFirst(const Live &live) {
+  uint64_t own = 0;
+  std::vector<uint64_t> gained;
+  for (size_t i = 0; i < clients_.size(); ++i) {
+    gained.push_back(clients_[i].served - live.servedBefore[i]);
+    if (clients_[i].key == live.key)
+      own = gained.back();
+  }
+  // Two keys that both wait differ by no more than what the running sequences may still take.
+  uint64_t bound = 2ull * (options_.limits.maxSequences + 1) * (kContext + kMostTokens);
+  for (uint64_t other : gained)
+    if (other > own + bound)
+      return format("another key got %llu tokens while this one waited, its own %llu",
+                    static_cast<unsigned long long>(other), static_cast<unsigned long long>(own));
+  return {};
+}
+
+std::string Simulation::checkTokens(const Live &live, uint32_t sample, bool whole) {
+  const RequestSpec &spec = live.spec;
+  auto found = live.tokens.find(sample);
+  std::vector<int32_t> got = found == live.tokens.end() ? std::vector<int32_t>() : found->second;
+  std::vector<int32_t> tokens = spec.prompt;
+  Sampler sampler;
+  alignas(64) float row[Runner::kStride];
+  AxmTile tile;
+  bool end = false;
+  for (size_t i = 0; i < got.size(); ++i) {
+    if (end)
+      return "tokens come after the end";
+    Runner::logits(Runner::stateOf(tokens), row);
+    computeTiles(std::span<const float>(row).first(Runner::kVocab), {&tile, 1});
+    SampleInput input;
+    input.logits = std::span<const float>(row).first(Runner::kVocab);
+    input.tiles = {&tile, 1};
+    input.sample = sample;
+    input.position = static_cast<uint32_t>(tokens.size());
+    int32_t expected = sampler.sample(spec.sampling, input)->token;
+    if (got[i] != expected)
+      return format("sample %u: token %zu is %d, alone it is %d", sample, i, got[i], expected);
+    tokens.push_back(expected);
+    end = i + 1 == spec.maxTokens || (!spec.ignoreEos && expected == int32_t(kEos));
+  }
+  return whole && !end ? "it ended too early" : std::string();
+}
+
+std::string Simulation::onEvent(const Event &event) {
+  auto found = live_.find(event.request);
+  if (found == live_.end())
+    return "an event after the last one";
+  Live &live = found->second;
+  digest_ = mix(digest_ ^ mix(event.request * 64 + event.sample) ^
+                static_cast<uint64_t>(event.token + 2) ^ static_cast<uint64_t>(event.finish) << 32);
+  std::string problem;
+  if (event.token >= 0) {
+    if (!live.started) {
+      live.started = true;
+      problem = checkFirst(live);
+    }
+    live.tokens[event.sample].push_back(event.token);
+    for (Client &client : clients_)
+      if (client.key == live.key)
+        client.served +=
+            live.tokens[event.sample].size() == 1 ? 1 + event.promptTokens - event.cachedTokens : 1;
+  }
+  if (event.cachedTokens >= event.promptTokens)
+    problem = "no token of the prompt was computed";
+  if (event.finish == Finish::None)
+    return problem;
+  bool whole = event.finish == Finish::Stop || event.finish == Finish::Length;
+  if (problem.empty())
+    problem = checkTokens(live, event.sample, whole);
+  if (!event.last)
+    return problem;
+  if (event.finish == Finish::Cancelled)
+    ++totals_.cancelled;
+  else if (whole)
+    ++totals_.complete;
+  else if (event.status.code() == Code::TimedOut)
+    ++totals_.timedOut;
+  else
+    ++totals_.failed;
+  if (event.finish == Finish::Cancelled && !live.cancelled)
+    problem = "cancelled by nobody";
+  liveOfFlood_ -= live.flood;
+  live_.erase(found);
+  return problem;
+}
+
+std::string Simulation::run() {
+  bool failures = oneIn(4);
+  // A client that always has requests waiting, for as long as others have any.
+  bool flood = clients_.size() > 1 && oneIn(4);
+  uint32_t pace = 1 + upTo(6), steps = 0;
+  while (submitted_ < kRequests || !live_.empty()) {
+    if (++steps > 20000)
+      return "no end in sight";
+    bool others = submitted_ < kRequests || live_.size() > liveOfFlood_;
+    for (uint32_t n = 0; flood && others && n < 4 && liveOfFlood_ < 10; ++n)
+      if (std::string problem = submit(true); !problem.empty())
+        return problem;
+    while (submitted_ < kRequests && (live_.size() == liveOfFlood_ || oneIn(pace))) {
+      uint32_t before = submitted_;
+      if (std::string problem = submit(false); !problem.empty())
+        return problem;
+      if (submitted_ == before)
+        break; // refused: time has to pass
+    }
+    if (oneIn(25) && !live_.empty()) {
+      auto victim = std::next(live_.begin(), upTo(static_cast<uint32_t>(live_.size())));
+      victim->second.cancelled = true;
+      engine_->cancel(victim->first);
+    }
+    runner_->failNext = failures && oneIn(60);
+    bool worked = engine_->step();
+    if (!worked) {
+      clock_ += 1000 * (1 + upTo(30));
+      if (!live_.empty())
+        return "the engine is idle, but requests are alive";
+    }
+    if (!problem_.empty())
+      return problem_;
+    if (!runner_->fault.empty())
+      return runner_->fault;
+    if (std::string broken = engine_->checkInvariants(); !broken.empty())
+      return broken;
+    Stats stats = engine_->stats();
+    if (stats.queued + stats.running > 2 * live_.size())
+      return "the engine has sequences whose requests have ended";
+  }
+  return finish();
+}
+
+std::string Simulation::finish() {
+  engine_->step(); // cancels that came too late
+  Stats stats = engine_->stats();
+  totals_.preemptions = stats.preemptions;
+  totals_.prefixHits = stats.prefixHits;
+  totals_.mixedSteps = stats.mixedSteps;
+  totals_.splitPrompts = stats.splitPrompts;
+  totals_.steps = stats.steps;
+  if (stats.running != 0 || stats.queued != 0 || stats.blocksUsed != 0 || stats.queuedTokens != 0)
+    return format("left over: %u running, %u queued, %u blocks, %llu tokens in the queue",
+                  stats.running, stats.queued, stats.blocksUsed,
+                  static_cast<unsigned long long>(stats.queuedTokens));
+  if (stats.refused != totals_.refused || stats.timedOut != totals_.timedOut)
+    return "requests are miscounted";
+  return {};
+}
+
+} // namespace axiom::engine::sim
