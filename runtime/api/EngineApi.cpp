@@ -40,6 +40,7 @@ engine::EngineSettings settingsFrom(const ModelState &model, const axiom_engine_
   s.admission.maxQueuedTokens = o.max_queued_tokens;
   s.admission.maxQueueMs = o.max_queue_ms;
   s.maxStepMs = o.max_step_ms;
+  s.maxDraftTokens = o.max_draft_tokens;
   s.prefixCache = o.no_prefix_cache == 0;
   s.oversubscribe = o.oversubscribe != 0;
   s.weightsResident = model.copied;
@@ -337,6 +338,9 @@ axiom_status axiom_engine_get_stats(const axiom_engine *engine, axiom_stats *sta
     out.prefix_hits = s.prefixHits;
     out.refused = s.refused;
     out.timed_out = s.timedOut;
+    out.drafts = s.drafts;
+    out.draft_tokens = s.draftTokens;
+    out.accepted_draft_tokens = s.acceptedDraftTokens;
     out.queued_tokens = s.queuedTokens;
     return writeStruct(out, stats, "stats");
   });

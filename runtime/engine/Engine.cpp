@@ -27,7 +27,8 @@ Status checkIds(const char *what, std::span<const int32_t> ids, uint32_t vocab) 
 
 Engine::Engine(ModelInfo model, EngineOptions options, std::unique_ptr<StepRunner> runner)
     : model_(std::move(model)), options_(options), runner_(std::move(runner)),
-      scheduler_(options.limits, options.numBlocks), admission_(options.admission) {
+      scheduler_(options.limits, options.numBlocks), drafts_(options.maxDraftTokens),
+      admission_(options.admission) {
   if (!options_.clock)
     options_.clock = [] {
       auto now = std::chrono::steady_clock::now().time_since_epoch();

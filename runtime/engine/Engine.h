@@ -9,6 +9,7 @@
 
 #include "runtime/base/Memory.h"
 #include "runtime/engine/Admission.h"
+#include "runtime/engine/Drafter.h"
 #include "runtime/engine/Request.h"
 #include "runtime/engine/StepCost.h"
 #include "runtime/engine/StepRunner.h"
@@ -41,6 +42,9 @@ struct EngineOptions {
   /// While sequences decode, prompts get no more tokens of a step than fit so much time by what
   /// steps have cost; 0: no bound.
   uint32_t maxStepMs = 0;
+  /// Guesses of a sequence's next tokens that a step computes along, at most (Drafter); 0: none.
+  /// They need rows: limits.maxRows above maxSequences. Results are the same.
+  uint32_t maxDraftTokens = 0;
   /// Microseconds that never go back; empty: the system's monotonic clock. Called on any thread.
   std::function<uint64_t()> clock;
 };
@@ -99,7 +103,8 @@ private:
   Status runPlan(const StepPlan &plan);
   void countSlice(const Slice &slice, Sample &sample);
   void takeRows(const Slice &slice, uint32_t firstRow);
-  void takeToken(SequenceId id, Sample &sample, Choice choice);
+  bool takeToken(SequenceId id, Sample &sample, Choice choice);
+  void draft(SequenceId id, Sample &sample);
   void endSample(SequenceId id, Event event);
   void endRequest(std::shared_ptr<Request> request, Finish why, const Status &status);
   void endAll(Finish why, const Status &status);
@@ -122,6 +127,7 @@ private:
   std::vector<uint8_t> tilesOnly_;                              ///< of rows_
   std::multimap<uint64_t, std::shared_ptr<Request>> deadlines_; ///< by milliseconds
   StepCost cost_;
+  DraftControl drafts_;
   Stats local_;
 
   mutable std::mutex mutex_; ///< guards what follows

@@ -2,6 +2,7 @@
 #ifndef AXIOM_RUNTIME_ENGINE_ENGINESTATE_H
 #define AXIOM_RUNTIME_ENGINE_ENGINESTATE_H
 
+#include "runtime/engine/Drafter.h"
 #include "runtime/engine/Engine.h"
 #include "runtime/engine/StopStrings.h"
 
@@ -31,9 +32,11 @@ struct Engine::Sample {
   uint32_t index = 0;
   std::vector<int32_t> tokens; ///< prompt, then output
   uint32_t outputTokens = 0;
-  uint32_t highWater = 0;      ///< positions ever computed
-  uint32_t cachedTokens = 0;   ///< of the prompt
-  bool split = false;          ///< the prompt has taken more than one step
+  uint32_t highWater = 0;    ///< positions ever computed
+  uint32_t cachedTokens = 0; ///< of the prompt
+  bool split = false;        ///< the prompt has taken more than one step
+  Drafter drafter;
+  std::vector<int32_t> drafts; ///< guesses of the tokens behind `tokens`
   TokenHistory history;        ///< kept only when a penalty is on
   std::vector<int32_t> notYet; ///< stop tokens excluded before min tokens
   StopStrings stops{{}};

@@ -147,7 +147,7 @@ Status Engine::runPlan(const StepPlan &plan) {
         rows_.push_back(static_cast<uint32_t>(tokens_.size()));
         tilesOnly_.push_back(sample.tilesDo());
       }
-      tokens_.push_back(sample.tokens[p]);
+      tokens_.push_back(p < slice.known() ? sample.tokens[p] : sample.drafts[p - slice.known()]);
       positions_.push_back(static_cast<int32_t>(p));
       tableOffsets_.push_back(offset);
     }
@@ -167,7 +167,8 @@ Status Engine::runPlan(const StepPlan &plan) {
     return status;
   }
   results_ = runner_->keepsResults() ? runner_->results() : StepResults{input.logits, input.tiles};
-  cost_.add(plan.numTokens, options_.clock() - before);
+  uint64_t took = options_.clock() - before, outputs = local_.outputTokens;
+  cost_.add(plan.numTokens, took);
   if (options_.maxStepMs != 0)
     scheduler_.setMixedTokens(cost_.tokensWithin(uint64_t(options_.maxStepMs) * 1000));
   scheduler_.commit(plan);
@@ -183,36 +184,54 @@ Status Engine::runPlan(const StepPlan &plan) {
     }
     row += slice.numRows();
   }
+  drafts_.addStep(took, static_cast<uint32_t>(local_.outputTokens - outputs));
   return {};
 }
 
 void Engine::countSlice(const Slice &slice, Sample &sample) {
-  uint32_t known = std::min(slice.end(), sample.highWater);
+  uint32_t end = slice.known(), known = std::min(end, sample.highWater);
   if (known > slice.start)
     local_.recomputedTokens += known - slice.start;
-  if (slice.end() > sample.highWater) {
+  if (end > sample.highWater) {
     uint32_t prompt = sample.promptTokens(), from = std::max(slice.start, sample.highWater);
     if (from < prompt)
-      local_.promptTokens += std::min(slice.end(), prompt) - from;
-    sample.highWater = slice.end();
+      local_.promptTokens += std::min(end, prompt) - from;
+    sample.highWater = end;
   }
-  if (!sample.split && slice.end() < sample.promptTokens()) {
+  if (!sample.split && end < sample.promptTokens()) {
     sample.split = true;
     ++local_.splitPrompts;
   }
+}
+
+/// Guesses for the next step of a sequence that goes on.
+void Engine::draft(SequenceId id, Sample &sample) {
+  sample.drafts.clear();
+  if (uint32_t most = drafts_.length(cost_); most > 0)
+    sample.drafts = sample.drafter.draft(sample.tokens, most);
+  scheduler_.setDrafts(id, static_cast<uint32_t>(sample.drafts.size()));
 }
 
 void Engine::takeRows(const Slice &slice, uint32_t firstRow) {
   Sample &sample = *samples_.at(slice.id);
   std::shared_ptr<Request> request = sample.request;
   auto [logits, tiles] = results_;
+  uint32_t accepted = 0;
+  auto countDrafts = [&] {
+    if (slice.drafts == 0)
+      return;
+    drafts_.add(slice.drafts, accepted);
+    ++local_.drafts;
+    local_.draftTokens += slice.drafts;
+    local_.acceptedDraftTokens += accepted;
+  };
   for (uint32_t p = slice.firstRow; p < slice.end(); ++p) {
     uint64_t row = firstRow + (p - slice.firstRow);
     std::span<const AxmTile> rowTiles(tiles + row * model_.numTiles, model_.numTiles);
     std::span<const float> rowLogits;
     if (!tilesOnly_[row])
       rowLogits = {logits + row * model_.logitsStride, model_.vocab};
-    bool sampled = slice.samples && p + 1 == slice.end();
+    bool sampled = slice.samples && p + 1 >= slice.known();
     if (request->spec.rows) {
       if (!sampled && !joinTiles(rowTiles).finite)
         return endRequest(request, Finish::Error,
@@ -239,7 +258,19 @@ void Engine::takeRows(const Slice &slice, uint32_t firstRow) {
     Result<Choice> choice = sampler_.sample(request->spec.sampling, input);
     if (!choice.ok())
       return endRequest(request, Finish::Error, choice.status());
-    return takeToken(slice.id, sample, std::move(choice).value());
+    int32_t token = choice->token;
+    bool right = p + 1 < slice.end() && token == sample.drafts[p + 1 - slice.known()];
+    accepted += right;
+    if (!right)
+      countDrafts();
+    if (!takeToken(slice.id, sample, std::move(choice).value()))
+      return right ? countDrafts() : void();
+    if (!right) {
+      scheduler_.trim(slice.id);
+      return draft(slice.id, sample);
+    }
+    scheduler_.accept(slice.id);
+    ++sample.highWater;
   }
   if (!request->spec.generate && slice.end() == sample.promptTokens()) {
     Event event = sample.event();
@@ -248,7 +279,8 @@ void Engine::takeRows(const Slice &slice, uint32_t firstRow) {
   }
 }
 
-void Engine::takeToken(SequenceId id, Sample &sample, Choice choice) {
+/// False when the sequence has ended.
+bool Engine::takeToken(SequenceId id, Sample &sample, Choice choice) {
   const RequestSpec &spec = sample.request->spec;
   auto contains = [&](const std::vector<int32_t> &ids) {
     return std::find(ids.begin(), ids.end(), choice.token) != ids.end();
@@ -285,10 +317,13 @@ void Engine::takeToken(SequenceId id, Sample &sample, Choice choice) {
       event.text += sample.stops.flush();
     }
   }
-  if (event.finish != Finish::None)
-    return endSample(id, std::move(event));
+  if (event.finish != Finish::None) {
+    endSample(id, std::move(event));
+    return false;
+  }
   scheduler_.append(id);
   deliver(sample.request, std::move(event));
+  return samples_.find(id) != samples_.end(); // the callback may have thrown
 }
 
 void Engine::endSample(SequenceId id, Event event) {

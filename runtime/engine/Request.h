@@ -83,6 +83,8 @@ struct Stats {
   uint32_t blocksCached = 0;                  ///< stand for a prefix, used or not
   uint64_t prefixQueries = 0, prefixHits = 0; ///< prompt tokens looked for, and found
   uint64_t refused = 0, timedOut = 0;         ///< requests
+  uint64_t drafts = 0, draftTokens = 0;       ///< guesses that steps computed along
+  uint64_t acceptedDraftTokens = 0;           ///< of draftTokens: were right
   uint64_t queuedTokens = 0;                  ///< of prompts of which nothing is computed yet
 };
 

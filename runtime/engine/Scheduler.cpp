@@ -45,6 +45,24 @@ void Scheduler::append(SequenceId id) {
   ++sequence.spec.length;
 }
 
+void Scheduler::setDrafts(SequenceId id, uint32_t drafts) {
+  Sequence &sequence = *sequences_.at(id);
+  sequence.drafts = std::min(drafts, sequence.spec.limit - sequence.spec.length);
+}
+
+void Scheduler::accept(SequenceId id) {
+  Sequence &sequence = *sequences_.at(id);
+  assert(sequence.runs && sequence.computed < sequence.spec.length &&
+         sequence.table.size() >= blocksFor(sequence.computed + 1));
+  queue_.charge(sequence.spec.key, 2);
+  count(sequence, sequence.computed + 1);
+}
+
+void Scheduler::trim(SequenceId id) {
+  Sequence &sequence = *sequences_.at(id);
+  sequence.table.shrink(cache_, blocksFor(sequence.computed));
+}
+
 void Scheduler::finish(SequenceId id) {
   auto found = sequences_.find(id);
   if (found == sequences_.end())
@@ -94,23 +112,31 @@ std::vector<uint32_t> Scheduler::prepare(const StepPlan &plan) {
   return fresh;
 }
 
+/// Positions up to `end` are computed.
+void Scheduler::count(Sequence &sequence, uint32_t end) {
+  SequenceSpec &spec = sequence.spec;
+  sequence.computed = end;
+  sequence.highWater = std::max(sequence.highWater, end);
+  if (spec.rowsFrom != kNoRows) // rows are given once, also after a preemption
+    spec.rowsFrom = std::max(spec.rowsFrom, end);
+  if (!limits_.prefixCache || !spec.tokens)
+    return;
+  for (uint32_t &i = sequence.remembered; i < end / AXM_KV_BLOCK; ++i)
+    sequence.table.remember(
+        cache_, i, spec.salt,
+        std::span(*spec.tokens).subspan(uint64_t(i) * AXM_KV_BLOCK, AXM_KV_BLOCK));
+}
+
 void Scheduler::commit(const StepPlan &plan) {
   ++step_;
   for (const Slice &slice : plan.slices) {
     Sequence &sequence = *sequences_.at(slice.id);
-    uint64_t cost = slice.end() - std::clamp(sequence.highWater, slice.start, slice.end());
-    queue_.charge(sequence.spec.key, cost + slice.samples);
-    sequence.computed = slice.end();
-    sequence.highWater = std::max(sequence.highWater, sequence.computed);
+    uint32_t end = slice.known();
+    queue_.charge(sequence.spec.key,
+                  end - std::clamp(sequence.highWater, slice.start, end) + slice.samples);
     sequence.lastServed = step_;
-    if (limits_.prefixCache && sequence.spec.tokens)
-      for (; sequence.remembered < sequence.computed / AXM_KV_BLOCK; ++sequence.remembered)
-        sequence.table.remember(
-            cache_, sequence.remembered, sequence.spec.salt,
-            std::span(*sequence.spec.tokens)
-                .subspan(uint64_t(sequence.remembered) * AXM_KV_BLOCK, AXM_KV_BLOCK));
-    if (sequence.spec.rowsFrom != kNoRows) // rows are given once, also after a preemption
-      sequence.spec.rowsFrom = std::max(sequence.spec.rowsFrom, slice.end());
+    sequence.drafts = 0;
+    count(sequence, end);
   }
 }
 

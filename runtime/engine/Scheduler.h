@@ -4,7 +4,7 @@
 // A step is a transaction:
 //   plan()          pure; what the step would do
 //   prepare(plan)   preempts, admits, takes KV blocks
-//   commit(plan)    the step has run: positions count as computed
+//   commit(plan)    the step has run: positions count as computed, but for those of drafts
 //   rollback(plan)  the step failed: the blocks taken for it go back
 //
 // Rules. Sequences that wait for one more token (decode) come first, in order of place; what is
@@ -16,6 +16,9 @@
 // sequence never preempts one with an earlier place. The first of the running ones can therefore
 // always go on, places never change and new ones come with time, and since add() refuses what the
 // whole pool cannot hold, every sequence ends.
+//
+// Drafts. A sequence that decodes may have guesses of its next tokens computed along, with what is
+// left of tokens, rows and blocks. append() and accept() make them count, trim() ends that.
 //
 // Prefixes. A sequence whose tokens are given is admitted with the blocks that hold its first
 // tokens already (PrefixCache), up to the first position that needs a row of logits, and leaves its
@@ -64,12 +67,15 @@ struct SequenceSpec {
 };
 
 /// Positions [start, start + count) of one sequence; those from firstRow on need a row of logits.
+/// The last `drafts` of them are guesses.
 struct Slice {
   SequenceId id = 0;
   uint32_t start = 0, count = 0;
   uint32_t firstRow = 0; ///< start + count when none does
-  bool samples = false;  ///< the last row gives the sequence's next token
+  uint32_t drafts = 0;
+  bool samples = false; ///< the last known position's row gives the sequence's next token
 
+  uint32_t known() const { return start + count - drafts; } ///< end of what is not a guess
   uint32_t end() const { return start + count; }
   uint32_t numRows() const { return end() - firstRow; }
 };
@@ -101,6 +107,12 @@ public:
   Status add(SequenceId id, SequenceSpec spec);
   /// The sequence has one more known token.
   void append(SequenceId id);
+  /// The next step may compute so many guesses behind the known tokens, once.
+  void setDrafts(SequenceId id, uint32_t drafts);
+  /// After commit() and append(): the guess of the appended token was right, its position counts.
+  void accept(SequenceId id);
+  /// After the last accept() of a step: the blocks of other guesses go back.
+  void trim(SequenceId id);
   /// Most tokens of a step while sequences decode: bounds the time between their tokens. Prompts
   /// get at least kLeastPrefill of them all the same.
   void setMixedTokens(uint32_t tokens) { mixedTokens_ = tokens; }
@@ -133,6 +145,7 @@ private:
     uint32_t computed = 0;   ///< positions whose K and V are stored
     uint32_t highWater = 0;  ///< positions ever computed or found
     uint32_t remembered = 0; ///< blocks that stand for their prefix
+    uint32_t drafts = 0;     ///< guesses that the next step may compute
     uint64_t lastServed = 0;
     BlockTable table;
 
@@ -147,6 +160,8 @@ private:
   std::vector<uint32_t> findPrefix(const Sequence &sequence) const;
   void admitWaiting(Draft &draft) const;
   void givePrompts(Draft &draft) const;
+  void giveDrafts(Draft &draft) const;
+  void count(Sequence &sequence, uint32_t end);
 
   SchedulerLimits limits_;
   PrefixCache cache_;

@@ -14,7 +14,8 @@ struct Scheduler::Draft {
     std::vector<uint32_t> reused; ///< of a fresh one: blocks that it finds
     uint32_t start;               ///< positions that are there
     uint32_t held;                ///< blocks
-    uint32_t take = 0;            ///< tokens of this step
+    uint32_t take = 0;            ///< known tokens of this step
+    uint32_t drafts = 0;          ///< guesses of this step
     bool out = false;             ///< preempted, or not admitted after all
     bool fresh = false;           ///< admitted by this plan
 
@@ -153,6 +154,23 @@ void Scheduler::givePrompts(Draft &draft) const {
   }
 }
 
+/// Nobody gives way for a guess.
+void Scheduler::giveDrafts(Draft &draft) const {
+  for (auto &entry : draft.entries) {
+    uint32_t drafts = entry.sequence->drafts;
+    if (entry.out || entry.take == 0 || entry.remaining() > 0 || !entry.sequence->spec.samples)
+      continue;
+    drafts = std::min({drafts, draft.tokens, draft.rows,
+                       (entry.held + draft.freeBlocks) * AXM_KV_BLOCK - entry.next()});
+    uint32_t needed = std::max(blocksFor(entry.next() + drafts), entry.held);
+    draft.freeBlocks -= needed - entry.held;
+    entry.held = needed;
+    entry.drafts = drafts;
+    draft.tokens -= drafts;
+    draft.rows -= drafts;
+  }
+}
+
 StepPlan Scheduler::plan() const {
   Draft draft{cache_, {}, cache_.numAvailable(), limits_.maxBatchedTokens, limits_.maxRows};
   for (auto &[place, sequence] : running_)
@@ -168,6 +186,7 @@ StepPlan Scheduler::plan() const {
   if (!draft.evicted) // admitting in a step that preempts would thrash
     admitWaiting(draft);
   givePrompts(draft);
+  giveDrafts(draft);
 
   StepPlan plan;
   for (auto &entry : draft.entries) {
@@ -183,9 +202,10 @@ StepPlan Scheduler::plan() const {
       plan.admitted.push_back(s.id);
       plan.reused.push_back(std::move(entry.reused));
     }
-    Slice slice{s.id, entry.start, entry.take, 0, false};
-    slice.firstRow = std::min(s.firstRow(entry.start), slice.end());
-    slice.samples = s.spec.samples && slice.end() == s.spec.length;
+    Slice slice{s.id, entry.start, entry.take + entry.drafts};
+    slice.drafts = entry.drafts;
+    slice.firstRow = std::min(s.firstRow(entry.start), slice.known());
+    slice.samples = s.spec.samples && slice.known() == s.spec.length;
     plan.slices.push_back(slice);
     plan.numTokens += slice.count;
     plan.numRows += slice.numRows();

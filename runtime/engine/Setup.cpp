@@ -8,7 +8,8 @@ namespace axiom::engine {
 namespace {
 
 constexpr uint64_t kDefaultPositions = 16384; ///< at most, when the caller names no number
-constexpr uint32_t kMaxBlocks = 1u << 24;     ///< 2^30 positions
+constexpr uint32_t kMaxDraftRows = 48;    ///< for guesses, when the caller names no number of rows
+constexpr uint32_t kMaxBlocks = 1u << 24; ///< 2^30 positions
 /// Of a GPU's memory, for graphs and what else the driver takes as it goes.
 constexpr uint64_t kDeviceReserve = 256ull << 20;
 
@@ -51,8 +52,12 @@ Result<MemoryPlan> planMemory(const LoadedModel &model, const EngineSettings &se
   const LoadedProgram &program = model.artifact->program();
   const ArtifactConfig &config = program.config;
   MemoryPlan plan;
+  uint64_t draftRows =
+      std::min<uint64_t>(uint64_t(settings.maxSequences) * settings.maxDraftTokens, kMaxDraftRows);
+  uint64_t rows = std::min<uint64_t>(settings.maxSequences + draftRows,
+                                     std::max(settings.maxBatchedTokens, settings.maxSequences));
   plan.limits = {settings.maxBatchedTokens, settings.maxSequences,
-                 settings.maxRows == 0 ? settings.maxSequences : settings.maxRows,
+                 settings.maxRows == 0 ? static_cast<uint32_t>(rows) : settings.maxRows,
                  settings.prefixCache};
   plan.runner.threads = settings.threads;
   plan.runner.oversubscribe = settings.oversubscribe;
@@ -67,10 +72,10 @@ Result<MemoryPlan> planMemory(const LoadedModel &model, const EngineSettings &se
   };
   plan.runner.tableEntries = tableEntries(1);
   // The rows that the engine reads are on the host; a GPU has its own beside them.
-  uint64_t rows = model.gpu ? 0 : rowBytes(config, plan.limits.maxRows);
+  uint64_t hostRows = model.gpu ? 0 : rowBytes(config, plan.limits.maxRows);
   AXIOM_ASSIGN_OR_RETURN(RunnerMemory one, planRunner(model, plan.runner));
   plan.weights = program.weightsSize;
-  plan.workspace = one.workspace + rows;
+  plan.workspace = one.workspace + hostRows;
   AXIOM_ASSIGN_OR_RETURN(MemoryLimit limit, limitOf(model, settings));
   plan.limit = limit.bytes;
   plan.limitSource = limit.source;
@@ -109,7 +114,7 @@ Result<MemoryPlan> planMemory(const LoadedModel &model, const EngineSettings &se
   plan.runner.tableEntries = tableEntries(plan.runner.numBlocks);
   AXIOM_ASSIGN_OR_RETURN(RunnerMemory all, planRunner(model, plan.runner));
   plan.kv = all.kv;
-  plan.workspace = all.workspace + rows;
+  plan.workspace = all.workspace + hostRows;
   return plan;
 }
 
@@ -143,6 +148,7 @@ createEngine(const LoadedModel &model, const EngineSettings &settings,
   options.numBlocks = plan.runner.numBlocks;
   options.admission = settings.admission;
   options.maxStepMs = settings.maxStepMs;
+  options.maxDraftTokens = settings.maxDraftTokens;
   return Engine::create(std::move(info), options, std::move(runner));
 }
 

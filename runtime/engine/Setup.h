@@ -15,14 +15,15 @@ struct EngineSettings {
   uint32_t threads = 0; ///< 0: usable cores
   uint32_t maxBatchedTokens = 512;
   uint32_t maxSequences = 16;
-  uint32_t maxRows = 0; ///< 0: maxSequences
+  uint32_t maxRows = 0; ///< 0: maxSequences, and what drafts take of kMaxDraftRows
   /// 0: on the CPU a context, or 512 a sequence if that is more; on a GPU a context for each
   /// sequence; less where that does not fit.
   uint64_t kvPositions = 0;
   uint64_t memoryLimit = 0; ///< bytes; 0: what the system has
   AdmissionLimits admission;
   bool prefixCache = true;
-  uint32_t maxStepMs = 0; ///< EngineOptions
+  uint32_t maxStepMs = 0;      ///< EngineOptions
+  uint32_t maxDraftTokens = 0; ///< EngineOptions
   bool oversubscribe = false;
   /// On the CPU: the weights are in private memory already: what is free now is without them.
   bool weightsResident = false;

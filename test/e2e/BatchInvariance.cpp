@@ -6,9 +6,9 @@
 // the code that is chosen without it, or `isa` where none is.
 // Each row of logits that a request sees, and each token that it gets, must equal bit for bit what
 // the same request sees alone on one thread. Many prompts begin alike, so that they find each
-// other's KV blocks. Prints and asserts how many steps held several sequences, how many prompts
-// were split, how many sequences preempted and how many tokens found; and a digest of what the
-// requests see, which is the same on every machine.
+// other's KV blocks; half of the mixes guess tokens. Prints and asserts how many steps held several
+// sequences, how many prompts were split, how many sequences preempted and how many tokens found
+// and guessed; and a digest of what the requests see, which is the same on every machine.
 #include "runtime/base/Sha256.h"
 #include "runtime/include/axiom/axiom.hpp"
 
@@ -48,6 +48,8 @@ uint64_t submit(axiom::Engine &engine, const Case &c, Seen &seen) {
   r.temperature = c.how.temperature;
   r.top_k = c.how.topK;
   r.seed = c.how.seed;
+  r.logit_bias = c.how.logitBias.data();
+  r.num_logit_bias = c.how.logitBias.size();
   r.ignore_eos = 1;
   r.rows_from = c.rowsFrom;
   r.rows_user = &seen;
@@ -120,6 +122,9 @@ int main(int argc, char **argv) {
     c.how.temperature = i % 3 == 0 ? 0.0f : 1.2f;
     c.how.topK = i % 2 ? 0 : 20;
     c.how.seed = i;
+    if (i % 4 == 2) // few tokens: what followed them before is often right
+      for (int32_t token : {1, 2, 3})
+        c.how.logitBias.push_back({token, 60.0f});
     c.rowsFrom = i % 3 == 0 ? 0 : upTo(length);
     axiom::EngineOptions options;
     options.threads = 1;
@@ -140,7 +145,8 @@ int main(int argc, char **argv) {
     all.update(seen.tokens.data(), seen.tokens.size() * sizeof(int32_t));
   }
 
-  uint64_t steps = 0, mixed = 0, split = 0, preempted = 0, found = 0, compared = 0;
+  uint64_t steps = 0, mixed = 0, split = 0, preempted = 0, found = 0, guessed = 0, wrong = 0,
+           compared = 0;
   for (uint32_t mix = 0; mix < mixes; ++mix) {
     axiom::EngineOptions options;
     uint32_t most = mix % 8 == 7 ? 64 : 16;
@@ -153,6 +159,7 @@ int main(int argc, char **argv) {
     options.kvPositions = context + (upTo(4) ? upTo(192) : 64ull * 80);
     options.manual = true;
     options.eager = mix % 2 == 0;
+    options.maxDraftTokens = upTo(2) ? 1 + upTo(6) : 0;
     auto engine = axiom::Engine::create(*variant, options);
     if (!engine)
       die(engine.error().message);
@@ -179,16 +186,22 @@ int main(int argc, char **argv) {
     split += stats.split_prompts;
     preempted += stats.preemptions;
     found += stats.prefix_hits;
+    guessed += stats.accepted_draft_tokens;
+    wrong += stats.draft_tokens - stats.accepted_draft_tokens;
   }
   std::printf(
       "%s: %u mixes: %llu rows of logits bit-equal; %llu steps, %llu with several sequences, "
-      "%llu prompts split, %llu sequences preempted, %llu tokens of prompts found; digest %.16s\n",
+      "%llu prompts split, %llu sequences preempted, %llu tokens of prompts found, %llu guessed "
+      "and %llu wrongly; digest %.16s\n",
       variant->info().target, mixes, static_cast<unsigned long long>(compared),
       static_cast<unsigned long long>(steps), static_cast<unsigned long long>(mixed),
       static_cast<unsigned long long>(split), static_cast<unsigned long long>(preempted),
-      static_cast<unsigned long long>(found), axiom::sha256Hex(all.finish()).c_str());
+      static_cast<unsigned long long>(found), static_cast<unsigned long long>(guessed),
+      static_cast<unsigned long long>(wrong), axiom::sha256Hex(all.finish()).c_str());
   bool reuse = context < 256 || found >= mixes * 20ull; // beginnings are half a context
-  if (mixed < mixes || split < mixes / 4 || preempted < mixes / 10 || !reuse)
-    die("too few mixed steps, split prompts, preemptions or tokens found: the test shows nothing");
+  if (mixed < mixes || split < mixes / 4 || preempted < mixes / 10 || !reuse ||
+      guessed < mixes / 4 || wrong < mixes / 4)
+    die("too few mixed steps, split prompts, preemptions, tokens found or guessed: the test shows "
+        "nothing");
   return 0;
 }

@@ -171,6 +171,9 @@ typedef struct axiom_engine_options {
   uint32_t max_queued_requests;
   uint64_t max_queued_tokens; /* of their prompts */
   uint64_t max_queue_ms;      /* what a new one would wait, by the rate measured */
+  /* Guesses of a sequence's next tokens that a step computes along, where that pays; 0: none.
+   * Results are the same. */
+  uint32_t max_draft_tokens;
   uint32_t max_step_ms; /* while sequences decode, prompts take no more of a step; 0: no bound */
 } axiom_engine_options;
 
@@ -308,6 +311,8 @@ typedef struct axiom_stats {
   uint32_t kv_blocks_cached;                /* hold a prefix that may be used again */
   uint64_t prefix_queries, prefix_hits;     /* prompt tokens looked for, and found */
   uint64_t refused, timed_out;              /* requests: AXIOM_OVERLOADED, AXIOM_TIMED_OUT */
+  uint64_t drafts, draft_tokens;            /* guesses that steps computed along */
+  uint64_t accepted_draft_tokens;           /* of these: were right */
   uint64_t queued_tokens;                   /* prompt tokens of which nothing is computed yet */
 } axiom_stats;
 

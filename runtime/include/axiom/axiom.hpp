@@ -166,6 +166,7 @@ struct EngineOptions {
   uint64_t maxQueuedTokens = 0;   ///< 0: no bound
   uint64_t maxQueueMs = 0;        ///< 0: no bound
   uint32_t maxStepMs = 0;         ///< 0: no bound
+  uint32_t maxDraftTokens = 0;    ///< 0: none
   /// While the weights are copied to a GPU: bytes so far, and in all.
   std::function<void(uint64_t done, uint64_t total)> upload = {};
 
@@ -188,6 +189,7 @@ struct EngineOptions {
     c.max_queued_tokens = maxQueuedTokens;
     c.max_queue_ms = maxQueueMs;
     c.max_step_ms = maxStepMs;
+    c.max_draft_tokens = maxDraftTokens;
     if (upload) {
       c.upload = [](void *user, uint64_t done, uint64_t total) {
         (*static_cast<const decltype(upload) *>(user))(done, total);

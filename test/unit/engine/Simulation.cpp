@@ -32,13 +32,17 @@ void Totals::add(const Totals &other) {
   splitPrompts += other.splitPrompts;
   steps += other.steps;
   flood += other.flood;
+  draftTokens += other.draftTokens;
+  accepted += other.accepted;
 }
 
-void Runner::logits(uint64_t state, std::span<float> row) {
+void Runner::logits(uint64_t state, int32_t last, std::span<float> row) {
   std::fill(row.begin(), row.end(), -std::numeric_limits<float>::infinity());
   for (uint32_t i = 0; i < kVocab; ++i)
     row[i] = static_cast<float>(mix(state + i) % 4096) / 256.0f;
   row[kEos] -= 4.0f;
+  if (state % 8 != 0)
+    row[static_cast<size_t>(last) * 3 % 5] += 16.0f;
 }
 
 uint64_t Runner::stateOf(std::span<const int32_t> tokens) {
@@ -77,7 +81,7 @@ Status Runner::step(const StepInput &in) {
     for (uint32_t p = 0; p <= static_cast<uint32_t>(in.positions[i]); ++p)
       all = mix(all ^ cell(i, p));
     std::span<float> row(in.logits + r * kStride, kStride);
-    logits(all, row);
+    logits(all, in.tokens[i], row);
     computeTiles(row.first(kVocab), {in.tiles + r, 1});
   }
   return {};
@@ -100,6 +104,11 @@ Simulation::Simulation(uint32_t seed) : random_(seed) {
   limits.maxBatchedTokens = limits.maxRows + upTo(120);
   limits.prefixCache = !oneIn(8);
   limits.priorityMs = 50;
+  if (oneIn(2)) {
+    options_.maxDraftTokens = 1 + upTo(5);
+    limits.maxRows += upTo(12);
+    limits.maxBatchedTokens = std::max(limits.maxBatchedTokens, limits.maxRows);
+  }
   options_.numBlocks = 7 + upTo(10);
   if (oneIn(2))
     options_.admission.maxQueuedRequests = 2 + upTo(6);
@@ -209,7 +218,7 @@ std::string Simulation::checkTokens(const Live &live, uint32_t sample, bool whol
   for (size_t i = 0; i < got.size(); ++i) {
     if (end)
       return "tokens come after the end";
-    Runner::logits(Runner::stateOf(tokens), row);
+    Runner::logits(Runner::stateOf(tokens), tokens.back(), row);
     computeTiles(std::span<const float>(row).first(Runner::kVocab), {&tile, 1});
     SampleInput input;
     input.logits = std::span<const float>(row).first(Runner::kVocab);
@@ -319,6 +328,8 @@ std::string Simulation::finish() {
   totals_.prefixHits = stats.prefixHits;
   totals_.mixedSteps = stats.mixedSteps;
   totals_.splitPrompts = stats.splitPrompts;
+  totals_.draftTokens = stats.draftTokens;
+  totals_.accepted = stats.acceptedDraftTokens;
   totals_.steps = stats.steps;
   if (stats.running != 0 || stats.queued != 0 || stats.blocksUsed != 0 || stats.queuedTokens != 0)
     return format("left over: %u running, %u queued, %u blocks, %llu tokens in the queue",

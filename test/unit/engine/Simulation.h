@@ -18,7 +18,7 @@ namespace axiom::engine::sim {
 struct Totals {
   uint64_t requests = 0, refused = 0, timedOut = 0, cancelled = 0, failed = 0, complete = 0;
   uint64_t preemptions = 0, prefixHits = 0, mixedSteps = 0, splitPrompts = 0;
-  uint64_t steps = 0, flood = 0;
+  uint64_t steps = 0, flood = 0, draftTokens = 0, accepted = 0;
   void add(const Totals &other);
 };
 
@@ -29,7 +29,8 @@ public:
   static constexpr uint32_t kVocab = 48, kStride = 64;
 
   Runner(uint32_t numBlocks, uint64_t &clock) : kv_(numBlocks * 64ull), clock_(clock) {}
-  static void logits(uint64_t state, std::span<float> row);
+  /// Mostly a run of few tokens that comes again, so that drafts are right now and then.
+  static void logits(uint64_t state, int32_t last, std::span<float> row);
   /// The state of a row after `tokens`.
   static uint64_t stateOf(std::span<const int32_t> tokens);
 

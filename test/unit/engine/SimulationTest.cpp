@@ -52,6 +52,8 @@ TEST_P(SimulationSeeds, NothingIsLostMixedUpOrStarved) {
   EXPECT_GT(totals.mixedSteps, 20 * count);
   EXPECT_GT(totals.splitPrompts, count);
   EXPECT_GT(totals.flood, count);
+  EXPECT_GT(totals.accepted, 5 * count);
+  EXPECT_GT(totals.draftTokens, totals.accepted + 5 * count);
   RecordProperty("requests", std::to_string(totals.requests));
   RecordProperty("steps", std::to_string(totals.steps));
 }
