@@ -14,6 +14,7 @@ RULES = [
     ("runtime/engine/Admission", ["runtime/engine/Admission", "runtime/base/"]),
     ("runtime/engine/Scheduler", ["runtime/engine/", "runtime/kv/", "runtime/base/", "runtime/abi/"]),
     ("runtime/text/", ["runtime/text/", "runtime/base/"]),
+    ("runtime/serve/http/", ["runtime/serve/http/", "runtime/base/"]),
     ("runtime/serve/", ["runtime/", "axiom/"]),
     ("runtime/", ["runtime/", "axiom/"]),
     ("dialects/axiom/interpreter/", ["dialects/", "runtime/base/", "runtime/abi/"]),
@@ -29,6 +30,9 @@ LLVM = re.compile(r"^(llvm|llvm-c|mlir|mlir-c|lld|clang)/|^nvrtc")
 NO_LLVM = ["runtime/", "tools/axiom-run/", "tools/axiom-inspect/", "tools/axiom-eval/", "tools/axiom-bench/"]
 # In runtime/, apart from serve/ and python/: the C++ library, the system and flatbuffers.
 RUNTIME_FOREIGN = re.compile(r"^(flatbuffers/|sys/|linux/|[a-z0-9_]+(\.h)?$|(immintrin|cpuid|x86intrin)\.h$)")
+# Libraries of the server alone. Boost's headers are slow to compile: two files see them.
+SERVER = re.compile(r"^(boost|openssl)/")
+BOOST = ("runtime/serve/http/Loop.cpp", "runtime/serve/http/MessageParser.cpp")
 # The emitters and the interpreter are written independently of each other.
 APART = [("codegen/", "dialects/axiom/interpreter/"), ("dialects/axiom/interpreter/", "codegen/")]
 # The clock is given to the scheduler and the block pool, never read by them.
@@ -57,6 +61,8 @@ def main():
                         problems.append(f"{where}: {inside} and {other} share no code")
             if LLVM.match(header) and any(name.startswith(p) for p in NO_LLVM):
                 problems.append(f"{where}: LLVM and MLIR stay out of the runtime and its tools")
+            if SERVER.match(header) and (not name.startswith("runtime/serve/http/") or header.startswith("boost/") and name not in BOOST):
+                problems.append(f"{where}: Boost and OpenSSL belong to the server's HTTP layer, Boost to {' and '.join(BOOST)}")
             foreign = name.startswith("runtime/") and not name.startswith(("runtime/serve/", "runtime/python/"))
             if foreign and not header.startswith(OURS) and not RUNTIME_FOREIGN.match(header):
                 if "/" in header or not (repo.ROOT / name).with_name(header).is_file():
