@@ -1,6 +1,6 @@
 #include "runtime/serve/http/Connection.h"
 
-#include <poll.h>
+#include <unistd.h>
 
 namespace axiom::http {
 
@@ -8,17 +8,27 @@ using Kind = IoResult::Kind;
 
 /// One read; the bytes go on to where they are kept, so idle connections keep no buffer.
 static constexpr size_t kReadBytes = 64 << 10;
+/// What a client may send ahead while its request is worked on. More and it is dropped: not to read
+/// on would be not to see it go.
+static constexpr size_t kAheadBytes = 64 << 10;
 /// Reads in a row before other connections have their turn.
 static constexpr int kReadsInARow = 8;
 
-Connection::Connection(std::shared_ptr<Shared> shared, std::shared_ptr<Loop> loop,
-                       std::unique_ptr<Socket> socket, std::string peer,
-                       std::function<void(Connection *)> onGone)
+Connection::Connection(std::shared_ptr<Shared> shared, std::shared_ptr<Loop> loop, int descriptor,
+                       std::string peer, std::function<void(Connection *)> onGone)
     : shared_(std::move(shared)), loop_(std::move(loop)), limits_(shared_->options.limits),
-      socket_(std::move(socket)), peer_(std::move(peer)), onGone_(std::move(onGone)),
+      unwatched_(descriptor), peer_(std::move(peer)), onGone_(std::move(onGone)),
       scanner_(limits_) {}
 
-Connection::~Connection() = default;
+Connection::~Connection() {
+  if (unwatched_ >= 0)
+    ::close(unwatched_);
+}
+
+void Connection::enlist() {
+  shared_->registry.opened();
+  shared_->registry.enter(place_, weak_from_this(), true);
+}
 
 // A connection that fails in an unforeseen way, for want of memory for example, ends alone.
 void Connection::guarded(const std::function<void()> &work) {
@@ -38,11 +48,14 @@ void Connection::guarded(const std::function<void()> &work) {
 
 void Connection::start() {
   guarded([&] {
-    int descriptor = socket_->descriptor();
-    transport_ = shared_->tls ? shared_->tls->accept(descriptor) : plainTransport(descriptor);
+    int descriptor = std::exchange(unwatched_, -1);
+    socket_ = loop_->adopt(descriptor);
+    if (socket_)
+      transport_ = shared_->tls ? shared_->tls->accept(descriptor) : plainTransport(descriptor);
     if (!transport_)
       return close(CloseReason::Aborted);
-    beginHead(true);
+    state_ = State::Head;
+    deadline_ = Clock::now() + limits_.headerTime;
     if (shared_->tls) {
       state_ = State::Handshake;
       handshake();
@@ -54,12 +67,12 @@ void Connection::start() {
   });
 }
 
-void Connection::beginHead(bool fresh) {
+void Connection::beginHead() {
   state_ = State::Head;
   scanner_.reset();
   emptyLine_ = false;
-  deadline_ = Clock::now() + (fresh || !input_.empty() ? limits_.headerTime : limits_.idleTime);
-  shared_->registry.enter(place_, weak_from_this(), fresh);
+  deadline_ = Clock::now() + (input_.empty() ? limits_.idleTime : limits_.headerTime);
+  shared_->registry.enter(place_, weak_from_this(), false);
 }
 
 void Connection::handshake() {
@@ -123,20 +136,26 @@ void Connection::armWrite() {
   socket_->waitWritable(shared_from_this());
 }
 
-// What the client sends ahead is kept up to the size of a header and one read. The reading goes on
-// until then, also while a request is answered, for it is what shows that the client has gone.
+// The reading goes on while a request is answered, for it is what shows that the client has gone.
+// What the client sends ahead is kept up to kAheadBytes and one read.
 bool Connection::wantsInput() const {
-  bool body = state_ == State::Body || state_ == State::Lingering; // these keep little
-  return body || input_.size() <= limits_.headerBytes;
+  switch (state_) {
+  case State::Body:
+  case State::Lingering: // these keep little
+    return true;
+  case State::Answering:
+    return input_.size() <= kAheadBytes || !exchange_->ended();
+  default:
+    return input_.size() <= std::max<size_t>(limits_.headerBytes, kAheadBytes);
+  }
 }
 
 void Connection::pump() {
   static thread_local std::unique_ptr<char[]> buffer(new char[kReadBytes]);
   process(); // what was sent ahead
   for (int reads = 0; state_ != State::Closed && !peerClosed_; ++reads) {
-    paused_ = !wantsInput();
-    if (paused_)
-      return;
+    if (!wantsInput())
+      return; // resume() comes when the request is done
     if (reads == kReadsInARow)
       return resume();
     IoResult result = transport_->read(buffer.get(), kReadBytes);
@@ -150,6 +169,11 @@ void Connection::pump() {
         windowBytes_ += result.bytes;
       input_.append(buffer.get(), result.bytes);
       process();
+      if (state_ == State::Answering && input_.size() > kAheadBytes && !exchange_->ended()) {
+        shared_->counters.count(Reason::BadRequest);
+        current_->rejected = Reason::BadRequest;
+        return close(CloseReason::ClientGone);
+      }
     } else if (result.kind == Kind::WantRead) {
       return armRead();
     } else if (result.kind == Kind::WantWrite) {
@@ -286,14 +310,6 @@ void Connection::tick(Clock::time_point now) {
       if (state_ == State::Handshake)
         shared_->counters.count(Reason::TlsFailed);
       return close(CloseReason::ClientGone);
-    }
-    if (paused_ && state_ == State::Answering && !exchange_->ended()) {
-      // Nothing is read from this client now, so its end has to be asked for.
-      pollfd poll = {socket_->descriptor(), POLLRDHUP, 0};
-      if (::poll(&poll, 1, 0) == 1 && (poll.revents & (POLLRDHUP | POLLHUP | POLLERR))) {
-        shared_->counters.count(Reason::ClientGone);
-        close(CloseReason::ClientGone);
-      }
     }
   });
 }

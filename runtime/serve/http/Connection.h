@@ -43,12 +43,13 @@ class Connection final : public SocketEvents,
                          public Evictable,
                          public std::enable_shared_from_this<Connection> {
 public:
-  /// Counted as open from now on. `onGone` runs once, in close().
-  Connection(std::shared_ptr<Shared> shared, std::shared_ptr<Loop> loop,
-             std::unique_ptr<Socket> socket, std::string peer,
-             std::function<void(Connection *)> onGone);
+  /// Owns the descriptor. `onGone` runs once, in close().
+  Connection(std::shared_ptr<Shared> shared, std::shared_ptr<Loop> loop, int descriptor,
+             std::string peer, std::function<void(Connection *)> onGone);
   ~Connection() override;
 
+  /// Any thread, before start(): counts it as open, and among those without a header.
+  void enlist();
   void start();
   /// Regularly: drops what is late.
   void tick(Clock::time_point now);
@@ -86,7 +87,7 @@ private:
   void peerClosed();
   void armRead();
   void armWrite();
-  void beginHead(bool fresh);
+  void beginHead();
   bool late(Clock::time_point now);
 
   // A request: ConnectionRequest.cpp
@@ -106,6 +107,7 @@ private:
   const std::shared_ptr<Shared> shared_;
   const std::shared_ptr<Loop> loop_;
   const Limits &limits_;
+  int unwatched_; ///< the descriptor until start()
   std::unique_ptr<Socket> socket_;
   std::unique_ptr<Transport> transport_;
   const std::string peer_;
@@ -115,7 +117,6 @@ private:
   State state_ = State::Handshake;
   bool readArmed_ = false, writeArmed_ = false, peerClosed_ = false, resumePosted_ = false;
   bool emptyLine_ = false; ///< before the request line
-  bool paused_ = false;    ///< not reading: enough is kept already
   Clock::time_point deadline_;
   std::string input_;
   HeadScanner scanner_;

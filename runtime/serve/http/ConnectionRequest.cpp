@@ -284,7 +284,7 @@ void Connection::requestDone(std::optional<Reason> rejected) {
 void Connection::nextOrEnd(bool keepAlive) {
   if (!keepAlive || (*shared_->draining && input_.empty()) || (peerClosed_ && input_.empty()))
     return linger();
-  beginHead(false);
+  beginHead();
   resume();
 }
 

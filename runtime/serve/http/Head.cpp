@@ -81,7 +81,7 @@ HeadScanner::State HeadScanner::scan(std::string_view input) {
   if (refusal_)
     return State::Refused;
   for (; at_ < input.size(); ++at_) {
-    if (lines_ == 0 && at_ >= limits_.requestLineBytes)
+    if (lines_ == 0 && at_ >= limits_.requestLineBytes + (input[at_] == '\r'))
       return refuse(414, Reason::TargetTooLong,
                     format("The request line is longer than %u bytes.", limits_.requestLineBytes));
     if (at_ >= limits_.headerBytes)

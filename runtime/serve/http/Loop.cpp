@@ -48,7 +48,11 @@ private:
 
 class AsioLoop final : public Loop, public std::enable_shared_from_this<AsioLoop> {
 public:
-  AsioLoop() : context_(1), guard_(context_.get_executor()) {}
+  AsioLoop() : context_(1), guard_(context_.get_executor()) {
+    // Asio takes the descriptors that it waits with at first use; they are taken here, where their
+    // want can be told.
+    asio::posix::stream_descriptor first(context_);
+  }
 
   void run() override { context_.run(); }
   void release() override { guard_.reset(); }

@@ -1,5 +1,7 @@
 #include "runtime/serve/http/Registry.h"
 
+#include <utility>
+
 namespace axiom::http {
 
 void Registry::opened() {
@@ -18,10 +20,15 @@ uint64_t Registry::open() const {
   return open_;
 }
 
+uint64_t Registry::evicting() const {
+  std::lock_guard lock(mutex_);
+  return evicting_;
+}
+
 void Registry::enter(Place &place, std::weak_ptr<Evictable> connection, bool fresh) {
   std::lock_guard lock(mutex_);
   auto &list = fresh ? fresh_ : idle_;
-  place.at = list.insert(list.end(), std::move(connection));
+  place.at = list.insert(list.end(), {std::move(connection), &place});
   place.list = fresh ? Place::List::Fresh : Place::List::Idle;
 }
 
@@ -30,14 +37,18 @@ void Registry::leave(Place &place) {
   if (place.list != Place::List::None)
     (place.list == Place::List::Fresh ? fresh_ : idle_).erase(place.at);
   place.list = Place::List::None;
+  if (std::exchange(place.evicted, false))
+    --evicting_;
 }
 
 std::shared_ptr<Evictable> Registry::longestWaiting() {
   std::lock_guard lock(mutex_);
   for (auto *list : {&fresh_, &idle_})
     for (auto &entry : *list)
-      if (auto connection = entry.lock()) {
-        entry.reset(); // stays in the list, where its Place points, until it leaves
+      if (auto connection = entry.connection.lock()) {
+        entry.connection.reset(); // stays in the list, where its Place points, until it leaves
+        entry.place->evicted = true;
+        ++evicting_;
         return connection;
       }
   return nullptr;

@@ -21,20 +21,28 @@ public:
 
 class Registry {
 public:
+  struct Place;
+  struct Waiting {
+    std::weak_ptr<Evictable> connection;
+    Place *place;
+  };
   /// A connection's place among those that wait for a header.
   struct Place {
     enum class List { None, Fresh, Idle } list = List::None;
-    std::list<std::weak_ptr<Evictable>>::iterator at;
+    bool evicted = false;
+    std::list<Waiting>::iterator at;
   };
 
   void opened();
   void closed();
   uint64_t open() const;
+  /// Those that longestWaiting() gave and that are not closed yet.
+  uint64_t evicting() const;
 
   /// Fresh: has never sent a whole header. Those go first.
   void enter(Place &place, std::weak_ptr<Evictable> connection, bool fresh);
   void leave(Place &place);
-  /// Takes the one that waits longest out of the list; null if none waits.
+  /// The one that waits longest; never the same twice. Null if none waits.
   std::shared_ptr<Evictable> longestWaiting();
 
   /// From now on no connection is added; waitEmpty() needs that.
@@ -44,9 +52,9 @@ public:
 private:
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  uint64_t open_ = 0;
+  uint64_t open_ = 0, evicting_ = 0;
   bool sealed_ = false;
-  std::list<std::weak_ptr<Evictable>> fresh_, idle_;
+  std::list<Waiting> fresh_, idle_;
 };
 
 } // namespace axiom::http

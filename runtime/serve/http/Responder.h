@@ -18,7 +18,7 @@ enum class WriteResult {
 };
 
 enum class CloseReason {
-  ClientGone, ///< it hung up, or keep-alive probes found it dead
+  ClientGone, ///< it hung up, keep-alive probes found it dead, or it sent too much ahead
   Stalled,    ///< it took too few bytes for Limits::writeStall
   Aborted,    ///< abort() was called, or the Responder was dropped within a stream
   Stopped,    ///< Server::stop()

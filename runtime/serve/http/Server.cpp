@@ -8,6 +8,7 @@
 #include <csignal>
 #include <cstring>
 #include <future>
+#include <poll.h>
 #include <random>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -23,7 +24,7 @@ namespace {
 constexpr uint32_t kSpareDescriptors = 64;
 /// Accepted in a row before connections of that loop have their turn.
 constexpr int kAcceptsInARow = 64;
-constexpr Milliseconds kAcceptPause{100};
+constexpr Milliseconds kAcceptPause{100}, kEvictPause{5};
 
 Status checkLimits(const Limits &limits) {
   struct Bound {
@@ -107,7 +108,6 @@ struct Server::Impl {
   void acceptAll();
   void acceptFailed(int cause);
   void admit(int descriptor, std::string peer);
-  void serve(Worker &worker, int descriptor, std::string peer);
   void armTick(Worker &worker);
   void closeListening();
   void beginDrain();
@@ -151,6 +151,8 @@ void Server::Impl::acceptAll() {
   if (!listening)
     return;
   for (int i = 0; i < kAcceptsInARow; ++i) {
+    if (shared->registry.evicting() >= kSpareDescriptors / 2) // their descriptors are still there
+      return workers[0]->loop->after(kEvictPause, [this] { acceptAll(); });
     Accepted accepted = acceptOne(listening->descriptor(), shared->options.limits);
     if (accepted.descriptor >= 0) {
       told = false;
@@ -158,6 +160,10 @@ void Server::Impl::acceptAll() {
       continue;
     }
     if (accepted.error == EAGAIN || accepted.error == EWOULDBLOCK)
+      break;
+    // Without a free descriptor this is the error even when no connection waits.
+    pollfd waits = {listening->descriptor(), POLLIN, 0};
+    if (poll(&waits, 1, 0) != 1)
       break;
     if (accepted.error == EMFILE || accepted.error == ENFILE || accepted.error == ENOBUFS ||
         accepted.error == ENOMEM)
@@ -181,7 +187,7 @@ void Server::Impl::acceptFailed(int cause) {
 
 void Server::Impl::admit(int descriptor, std::string peer) {
   ++shared->counters.connections;
-  if (shared->registry.open() >= shared->maxConnections) {
+  if (shared->registry.open() - shared->registry.evicting() >= shared->maxConnections) {
     auto waiting = shared->registry.longestWaiting();
     if (!waiting) {
       shared->counters.count(Reason::Overloaded);
@@ -189,32 +195,16 @@ void Server::Impl::admit(int descriptor, std::string peer) {
     }
     waiting->evictSoon();
   }
-  shared->registry.opened();
   Worker &worker = *workers[next++ % workers.size()];
-  worker.loop->post(
-      [this, &worker, descriptor, peer = std::move(peer)] { serve(worker, descriptor, peer); });
-}
-
-void Server::Impl::serve(Worker &worker, int descriptor, std::string peer) {
-  std::shared_ptr<Connection> connection;
-  try {
-    if (auto socket = worker.loop->adopt(descriptor)) {
-      connection = std::make_shared<Connection>(
-          shared, worker.loop, std::move(socket), std::move(peer),
-          [&worker](Connection *gone) { worker.connections.erase(gone); });
-      worker.connections.emplace(connection.get(), connection);
-    }
-  } catch (const std::exception &) { // no memory: `descriptor` went with its socket
-    if (connection)
-      worker.connections.erase(connection.get());
-    connection.reset();
-  }
-  if (!connection) {
-    shared->registry.closed();
-    return;
-  }
-  connection->start();
-  armTick(worker);
+  auto connection =
+      std::make_shared<Connection>(shared, worker.loop, descriptor, std::move(peer),
+                                   [&worker](Connection *gone) { worker.connections.erase(gone); });
+  connection->enlist();
+  worker.loop->post([this, &worker, connection] {
+    worker.connections.emplace(connection.get(), connection);
+    connection->start();
+    armTick(worker);
+  });
 }
 
 void Server::Impl::armTick(Worker &worker) {
