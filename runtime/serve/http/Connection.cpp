@@ -46,6 +46,11 @@ void Connection::guarded(const std::function<void()> &work) {
   }
 }
 
+void Connection::discard() {
+  onGone_ = nullptr; // its worker does not know it
+  close(CloseReason::Aborted);
+}
+
 void Connection::start() {
   guarded([&] {
     int descriptor = std::exchange(unwatched_, -1);
@@ -329,9 +334,10 @@ void Connection::drain() {
 void Connection::evictSoon() {
   loop_->post([self = shared_from_this()] {
     self->guarded([&] {
-      if (self->state_ != State::Head && self->state_ != State::Handshake)
-        return;
-      self->shared_->counters.count(Reason::Evicted);
+      if (self->state_ == State::Head || self->state_ == State::Handshake)
+        self->shared_->counters.count(Reason::Evicted);
+      else if (self->state_ != State::Lingering)
+        return; // its header came in the meantime
       self->close(CloseReason::Stopped);
     });
   });

@@ -51,6 +51,8 @@ public:
   /// Any thread, before start(): counts it as open, and among those without a header.
   void enlist();
   void start();
+  /// Instead of start().
+  void discard();
   /// Regularly: drops what is late.
   void tick(Clock::time_point now);
   /// Closes it if no request is under way.

@@ -53,12 +53,20 @@ void Connection::accept(size_t headBytes) {
     if (auto preflight = shared_->policy.preflight(head, current.cors, methods))
       return answer(*preflight, bodyless);
   request.headers = std::move(head.headers);
-  if (shared_->options.gate)
-    if (auto response = shared_->options.gate(request)) {
+  if (shared_->options.gate) {
+    std::optional<Response> response;
+    try {
+      response = shared_->options.gate(request);
+    } catch (const std::exception &problem) {
+      shared_->log("request " + request.id + ": the gate threw: " + problem.what());
+      return refuse({500, Reason::InternalError, "The server failed at this request."});
+    }
+    if (response) {
       shared_->counters.count(Reason::Gate);
       current.rejected = Reason::Gate;
       return answer(*response, bodyless);
     }
+  }
   if (!match.route && match.methods.empty())
     return refuse(
         {404, Reason::NotFound, "There is nothing at " + shown(head.path) + " on this server."});
@@ -106,10 +114,10 @@ void Connection::dispatch() {
                                          shared_->draining);
   ++shared_->counters.requests;
   ++shared_->counters.activeRequests;
-  // finished() needs these after the handler has them.
-  Request request = current.request;
-  request.body = std::move(current.request.body);
-  current.request.headers = Headers();
+  Request request = std::move(current.request);
+  current.request.id = request.id; // what Finished tells
+  current.request.method = request.method;
+  current.request.path = request.path;
   Responder responder = exchange_->responder();
   std::shared_ptr<Exchange> exchange = exchange_;
   std::string problem;
@@ -293,6 +301,7 @@ void Connection::linger() {
     return close(CloseReason::ClientGone);
   // Closing with unread bytes would reset the connection, and the client might lose the answer.
   state_ = State::Lingering;
+  shared_->registry.enter(place_, weak_from_this(), true); // may go for a newer one
   input_ = std::string();
   deadline_ = Clock::now() + limits_.lingerTime;
   transport_->finish();

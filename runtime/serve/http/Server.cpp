@@ -106,6 +106,7 @@ struct Server::Impl {
 
   Status begin();
   void acceptAll();
+  void acceptMany();
   void acceptFailed(int cause);
   void admit(int descriptor, std::string peer);
   void armTick(Worker &worker);
@@ -150,6 +151,14 @@ Status Server::Impl::begin() {
 void Server::Impl::acceptAll() {
   if (!listening)
     return;
+  try {
+    acceptMany();
+  } catch (const std::exception &) { // no memory even to wait: the timer may have some
+    workers[0]->loop->after(kAcceptPause, [this] { acceptAll(); });
+  }
+}
+
+void Server::Impl::acceptMany() {
   for (int i = 0; i < kAcceptsInARow; ++i) {
     if (shared->registry.evicting() >= kSpareDescriptors / 2) // their descriptors are still there
       return workers[0]->loop->after(kEvictPause, [this] { acceptAll(); });
@@ -196,15 +205,20 @@ void Server::Impl::admit(int descriptor, std::string peer) {
     waiting->evictSoon();
   }
   Worker &worker = *workers[next++ % workers.size()];
-  auto connection =
-      std::make_shared<Connection>(shared, worker.loop, descriptor, std::move(peer),
-                                   [&worker](Connection *gone) { worker.connections.erase(gone); });
-  connection->enlist();
-  worker.loop->post([this, &worker, connection] {
-    worker.connections.emplace(connection.get(), connection);
-    connection->start();
-    armTick(worker);
-  });
+  std::shared_ptr<Connection> connection;
+  try {
+    connection = std::make_shared<Connection>(
+        shared, worker.loop, descriptor, std::move(peer),
+        [&worker](Connection *gone) { worker.connections.erase(gone); });
+    connection->enlist();
+    worker.loop->post([this, &worker, connection] {
+      worker.connections.emplace(connection.get(), connection);
+      connection->start();
+      armTick(worker);
+    });
+  } catch (const std::exception &) { // no memory: this connection is given up
+    connection ? connection->discard() : void(close(descriptor));
+  }
 }
 
 void Server::Impl::armTick(Worker &worker) {

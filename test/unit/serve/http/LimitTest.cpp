@@ -219,6 +219,22 @@ TEST(HttpLimits, LongestWaitingIsClosed) {
   EXPECT_EQ(busy.receive().body, "late");
 }
 
+// Those that have had their last answer and do not close go as well.
+TEST(HttpLimits, LingeringMakesRoom) {
+  Options options = few(3);
+  options.limits.lingerTime = kPatience * 10;
+  TestServer server(options);
+  std::vector<Client> refused;
+  for (int i = 0; i < 10; ++i) {
+    refused.push_back(server.client());
+    refused.back().send("nonsense\r\n\r\n");
+    EXPECT_EQ(refused.back().receive().status, 400) << i;
+  }
+  EXPECT_TRUE(server.serves());
+  EXPECT_EQ(server.rejected(Reason::Evicted), 0u);
+  EXPECT_EQ(server.rejected(Reason::Overloaded), 0u);
+}
+
 TEST(HttpLimits, AllBusyIs503) {
   TestServer server(few(2));
   Client one = server.client(), two = server.client();

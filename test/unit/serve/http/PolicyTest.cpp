@@ -155,6 +155,16 @@ TEST(HttpPolicy, Gate) {
   EXPECT_EQ(server.rejected(Reason::Gate), 2u);
 }
 
+TEST(HttpPolicy, GateMayFail) {
+  Options options = TestServer::quick();
+  options.gate = [](const Request &) -> std::optional<Response> { throw std::runtime_error("no"); };
+  TestServer server(options);
+  Client client = server.client();
+  client.send(get("/ok"));
+  EXPECT_EQ(client.receive().status, 500);
+  EXPECT_EQ(server.rejected(Reason::InternalError), 1u);
+}
+
 TEST(HttpMessage, ErrorBodyEscapes) {
   EXPECT_EQ(errorBody(400, "a \"b\" \\ \n \x01", "c", "p"),
             "{\"error\":{\"message\":\"a \\\"b\\\" \\\\ \\u000a \\u0001\",\"type\":"

@@ -2,6 +2,8 @@
 #include "test/unit/serve/http/Client.h"
 
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <thread>
 
@@ -230,6 +232,24 @@ TEST(HttpStream, TooMuchAheadIsDropped) {
   client.send(std::string(200 << 10, 'x'));
   EXPECT_TRUE(gone.seen());
   EXPECT_EQ(server.rejected(Reason::BadRequest), 1u);
+}
+
+// The client's machine has forgotten the connection and says nothing: the probes find out.
+TEST(HttpStream, HalfOpenIsProbed) {
+  Options options = TestServer::quick();
+  options.limits.probeAfter = options.limits.probeEvery = Milliseconds(1000);
+  TestServer server(options);
+  Client client = server.client();
+  client.send(get("/hold"));
+  Responder held = server.held.next();
+  Gone gone;
+  gone.watch(held);
+  int yes = 1; // in repair mode, closing sends nothing
+  if (setsockopt(client.descriptor(), IPPROTO_TCP, TCP_REPAIR, &yes, sizeof yes) != 0)
+    GTEST_SKIP() << "TCP_REPAIR is not allowed here (CAP_NET_ADMIN): no half-open peer to make";
+  client.close();
+  EXPECT_TRUE(gone.seen());
+  EXPECT_EQ(gone.reason, CloseReason::ClientGone);
 }
 
 TEST(HttpStream, HangUpWithinBody) {

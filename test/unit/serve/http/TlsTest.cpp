@@ -86,8 +86,9 @@ public:
     SSL_CTX_set_security_level(context_, 0);
     if (maxVersion)
       SSL_CTX_set_max_proto_version(context_, maxVersion);
-    if (ciphers)
+    if (ciphers) {
       EXPECT_EQ(SSL_CTX_set_cipher_list(context_, ciphers), 1);
+    }
     if (!alpn.empty())
       SSL_CTX_set_alpn_protos(context_, reinterpret_cast<const unsigned char *>(alpn.data()),
                               static_cast<unsigned>(alpn.size()));
