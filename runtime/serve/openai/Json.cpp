@@ -215,18 +215,30 @@ void appendJsonString(std::string &out, std::string_view text) {
       continue;
     }
     size_t length = 1;
+    const char *instead = nullptr;
     if (c >= 0x80) {
       unicode::Sequence sequence = unicode::classify(text.substr(i));
       length = sequence.length;
-      if (sequence.kind == unicode::Sequence::Valid) {
+      std::string_view character = text.substr(i, length);
+      // Clients that split events with a text's idea of lines would break at these.
+      if (character == "\u2028")
+        instead = "\\u2028";
+      else if (character == "\u2029")
+        instead = "\\u2029";
+      else if (sequence.kind != unicode::Sequence::Valid)
+        instead = "\xEF\xBF\xBD";
+      else if (c != 0xC2 || static_cast<uint8_t>(character[1]) >= 0xA0) {
         i += length;
         continue;
       }
     }
     flush(i);
-    if (c >= 0x80)
-      out += "\xEF\xBF\xBD";
-    else if (c == '"' || c == '\\')
+    if (instead)
+      out += instead;
+    else if (c == 0xC2) { // U+0080 to U+009F are control characters, too
+      c = static_cast<uint8_t>(text[i + 1]);
+      ((out += "\\u00") += hex[c >> 4]) += hex[c & 15];
+    } else if (c == '"' || c == '\\')
       (out += '\\') += static_cast<char>(c);
     else if (const char *name = c ? std::strchr("\bb\ff\nn\rr\tt", c) : nullptr)
       (out += '\\') += name[1];

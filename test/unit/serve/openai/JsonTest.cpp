@@ -136,6 +136,9 @@ TEST(Json, EscapesStrings) {
   std::string bad;
   appendJsonString(bad, "a\xFF\xE2\x82z\xF0\x9F");
   EXPECT_EQ(bad, "\"a\xEF\xBF\xBD\xEF\xBF\xBDz\xEF\xBF\xBD\"");
+  std::string lines;
+  appendJsonString(lines, "\u0085\u009f\u00a0\u2027\u2028\u2029\u202a");
+  EXPECT_EQ(lines, "\"\\u0085\\u009f\u00a0\u2027\\u2028\\u2029\u202a\"");
   std::string names;
   appendJsonString(names, "\b\f\n\r\t\"\\\x01");
   EXPECT_EQ(names, R"("\b\f\n\r\t\"\\\u0001")");
