@@ -26,8 +26,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 SKIP = 77
 SUITES = ["lint", "unit", "lit", "gates", "sanitized", "fuzz", "e2e"]
 LINT = ["include_graph", "pass_pairs", "file_length", "machine_paths", "numerics", "docs_paths", "selftest", "format",
-        "cli_docs", "binaries"]
-FUZZERS = ["ArtifactFuzz", "ConfigFuzz", "GgufFuzz", "HttpFuzz", "ReplayFuzz", "SafetensorsFuzz", "TokenizerFuzz"]
+        "cli_docs", "serving_docs", "binaries"]
+FUZZERS = ["ArtifactFuzz", "ConfigFuzz", "GgufFuzz", "HttpFuzz", "OpenAiFuzz", "ReplayFuzz", "SafetensorsFuzz", "TokenizerFuzz"]
 LIT_TOOLS = ["lit", "/usr/lib/llvm-22/bin/lit", "llvm-lit"]
 
 
@@ -137,7 +137,7 @@ def fuzz(report, args):
     seconds = 120 if args.long else 10
     binaries = args.fuzz / "bin"
     seeds = args.fuzz / "seeds"
-    for maker in ("ImportSeeds", "ArtifactSeeds", "HttpSeeds", "ReplaySeeds"):
+    for maker in ("ImportSeeds", "ArtifactSeeds", "HttpSeeds", "OpenAiSeeds", "ReplaySeeds"):
         if (binaries / maker).is_file():
             seeds.mkdir(exist_ok=True)
             made = call([binaries / maker, seeds], 120)

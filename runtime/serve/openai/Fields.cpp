@@ -109,7 +109,7 @@ private:
   std::string count(const Count &c) const {
     std::string most = c.most != Limit::None || c.high >= 0 ? bound(c.high, c.most) : "";
     if (most.empty())
-      return c.low > 0 ? "at least " + std::to_string(c.low) + " " : "";
+      return c.low > 0 ? "one or more " : ""; // no row has another bound
     return (c.low > 0 ? std::to_string(c.low) + " to " : "at most ") + most + " ";
   }
   std::string items(const char *what) const { return count(field_.items) + what; }

@@ -61,6 +61,8 @@ public:
   JsonWriter &null() { return raw("null"); }
   /// A text that is JSON already.
   JsonWriter &raw(std::string_view json);
+  /// The members of a container that is JSON already, without its brackets.
+  JsonWriter &members(std::string_view json) { return json.empty() ? *this : raw(json); }
   JsonWriter &value(const Json &value);
 
 private:

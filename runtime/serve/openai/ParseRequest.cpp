@@ -80,11 +80,11 @@ private:
                   format("prompt_logprobs is %lld: it is not possible with stream true",
                          wide(*d_.promptLogprobs)));
     if (d_.maxTokens == 0 && !d_.echo && !d_.promptLogprobs)
-      return fail("max_tokens", "integer_below_min_value",
+      return fail("max_tokens", "invalid_value",
                   "max_tokens is 0: it must be at least 1 without echo or prompt_logprobs");
     auto samples = static_cast<int64_t>(std::max<size_t>(d_.prompts.size(), 1)) * d_.n;
     if (samples > std::max(reader_.limits.prompts, reader_.limits.samples))
-      return fail("n", "integer_above_max_value",
+      return fail("n", "invalid_value",
                   format("n is %lld with %zu prompts: together at most %lld answers are possible",
                          wide(d_.n), d_.prompts.size(),
                          wide(std::max(reader_.limits.prompts, reader_.limits.samples))));

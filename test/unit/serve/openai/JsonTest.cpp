@@ -5,9 +5,9 @@
 #include <nlohmann/json.hpp>
 
 #include <bit>
-#include <chrono>
 #include <cmath>
 #include <cstring>
+#include <ctime>
 #include <random>
 
 using namespace axiom;
@@ -99,7 +99,7 @@ TEST(Json, BoundsBytesValuesKeysStrings) {
 
 /// Each of these is refused or read at once; seconds would mean a cost that is not linear.
 TEST(Json, HostileTextsCostLittle) {
-  auto start = std::chrono::steady_clock::now();
+  std::clock_t start = std::clock(); // of this process: other load does not count
   for (const char *bracket : {"[", "{\"a\":", "[{\"a\":"})
     expectRefused(repeat(bracket, 100'000), "levels of nesting", Code::Resource);
   JsonLimits large;
@@ -120,7 +120,7 @@ TEST(Json, HostileTextsCostLittle) {
   EXPECT_TRUE(readJson(many + "\"x\":0}").ok());
   expectRefused("[\"" + std::string(17u << 20, 'a') + "\"]", "bytes, at most", Code::Resource);
   expectRefused("\"" + std::string(15u << 20, 'a'), "ends too early");
-  double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  double seconds = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
   EXPECT_LT(seconds, 60.0);
 }
 

@@ -143,9 +143,10 @@ TEST(Parse, MessagesOfErrors) {
   expectError(completion(R"(,"suffix":"x")"), "suffix",
               "suffix is not supported: the model writes from left to right only; put the text "
               "into the prompt");
-  expectError(parseRequest(Endpoint::Completions, "{}", limits()), "prompt",
-              "prompt is missing: give a string, a list of at least 1 strings, a list of at least "
-              "1 token ids from 0 to 999 or a list of such lists");
+  expectError(
+      parseRequest(Endpoint::Completions, "{}", limits()), "prompt",
+      "prompt is missing: give a string, a list of one or more strings, a list of one or more "
+      "token ids from 0 to 999 or a list of such lists");
   expectError(parseRequest(Endpoint::Completions, "[]", limits()), "",
               "the body is a list of 0: it must be a JSON object");
   expectError(parseRequest(Endpoint::Completions, "{\"prompt\":\"a\",\"prompt\":\"b\"}", limits()),

@@ -213,12 +213,17 @@ TEST(Table, IsWellFormed) {
       EXPECT_NE(field.store, nullptr) << field.name << " is honoured, but not kept";
     }
     EXPECT_EQ(field.needed & ~field.in, 0u) << field.name;
-    if (field.types & (kTokens | kTokenLists))
+    if (field.items.high < 0) {
+      EXPECT_LE(field.items.low, 1) << field.name << ": describe() says one or more";
+    }
+    if (field.types & (kTokens | kTokenLists)) {
       EXPECT_EQ(field.range.most, Limit::Vocab) << field.name;
+    }
     for (const char *json : {field.byDefault, field.neutral, field.example})
-      if (json)
+      if (json) {
         EXPECT_FALSE(Json::parse(json, nullptr, false).is_discarded())
             << field.name << ": " << json;
+      }
   });
   for (const Field &field : fieldTable())
     EXPECT_NE(field.in, 0u) << field.name;

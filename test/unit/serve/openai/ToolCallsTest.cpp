@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include <chrono>
+#include <ctime>
 #include <random>
 
 using namespace axiom::serve::openai;
@@ -227,7 +227,7 @@ TEST(ToolCalls, WhatIsHeldIsBounded) {
 }
 
 TEST(ToolCalls, LongHostileTextsCostLittle) {
-  auto start = std::chrono::steady_clock::now();
+  std::clock_t start = std::clock(); // of this process: other load does not count
   auto repeat = [](std::string_view part) {
     std::string out;
     while (out.size() < (4u << 20))
@@ -245,7 +245,7 @@ TEST(ToolCalls, LongHostileTextsCostLittle) {
       }
     }
   }
-  double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  double seconds = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
   EXPECT_LT(seconds, 60.0);
 }
 
