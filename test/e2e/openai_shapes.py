@@ -54,6 +54,8 @@ class Answers(http.server.BaseHTTPRequestHandler):
         name = "ChatCompletion" if "chat" in self.path else "TextCompletion"
         if not body.get("stream"):
             return self.reply(200, self.samples[name][0])
+        if body["model"] == "broken":
+            return self.reply(200, f"data: {self.samples['ChatCompletionChunk'][0]}\n\ndata: {self.samples['Error'][1]}\n\n", "text/event-stream")
         events = self.samples["ChatCompletionChunk"] if "chat" in self.path else self.samples[name][2:]
         return self.reply(200, "".join(f"data: {e}\n\n" for e in events) + ": ping\n\ndata: [DONE]\n\n", "text/event-stream")
 
@@ -103,6 +105,11 @@ def client_reads(check, samples):
             check(False, "no error was raised")
         except openai.BadRequestError as error:
             check((error.param, error.code, error.type) == ("n", "invalid_type", "invalid_request_error"), f"error {error!r}")
+        try:
+            list(client.chat.completions.create(model="broken", messages=messages, stream=True))
+            check(False, "no error was raised in a stream")
+        except openai.APIError as error:
+            check(error.type == "server_error" and error.message == "m", f"error in a stream {error!r}")
     finally:
         server.shutdown()
         server.server_close()

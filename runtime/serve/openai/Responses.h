@@ -129,7 +129,8 @@ std::string versionResult(std::string_view version);
 std::string healthResult(std::string_view status, std::string_view reason = {});
 
 // Server-sent events
-/// "data: JSON\n\n". The JSON has no line breaks: all writers here escape them.
+/// "data: JSON\n\n". The JSON has no line breaks: all writers here escape them. A stream that fails
+/// on the way ends with sseEvent(errorBody(error)), which clients raise, and without sseDone.
 std::string sseEvent(std::string_view json);
 /// A comment that keeps a connection alive.
 std::string_view ssePing();
