@@ -49,7 +49,12 @@ Result<std::shared_ptr<ModelState>> openModel(const std::string &path, const Ope
                                               bool guardFaults, const std::string &device);
 
 Status noTokenizer();
+/// What makes the text of a model's requests; the model must outlive it.
+std::function<std::unique_ptr<engine::TextStream>(bool freshText)>
+textMaker(const ModelState &model);
 
+/// For templates that print the date.
+TemplateTime localTime();
 /// The messages through the chat template.
 Result<RenderedText> renderChat(const ModelState &model, const std::vector<ChatMessage> &messages);
 /// Tokens of a rendered chat: special tokens are read from the template's own text only.

@@ -178,6 +178,14 @@ axiom_status readEvent(axiom_engine *engine, axiom_event *event,
 
 } // namespace
 
+std::function<std::unique_ptr<engine::TextStream>(bool)> api::textMaker(const ModelState &model) {
+  if (!model.tokenizer)
+    return {};
+  return [tokenizer = &*model.tokenizer](bool fresh) {
+    return std::make_unique<ModelText>(*tokenizer, fresh);
+  };
+}
+
 axiom_status axiom_plan_memory(const axiom_model *model, const axiom_engine_options *options,
                                axiom_memory *memory) {
   return guarded([&]() -> Status {
@@ -212,14 +220,9 @@ axiom_status axiom_engine_create(const axiom_model *model, const axiom_engine_op
     auto handle = std::make_unique<axiom_engine>();
     handle->model = model->state;
     handle->manual = given.manual != 0;
-    std::function<std::unique_ptr<engine::TextStream>(bool)> newText;
-    if (model->state->tokenizer)
-      newText = [tokenizer = &*model->state->tokenizer](bool fresh) {
-        return std::make_unique<ModelText>(*tokenizer, fresh);
-      };
-    AXIOM_ASSIGN_OR_RETURN(
-        handle->engine,
-        engine::createEngine(model->state->loaded(), settingsFrom(*model->state, given), newText));
+    AXIOM_ASSIGN_OR_RETURN(handle->engine, engine::createEngine(model->state->loaded(),
+                                                                settingsFrom(*model->state, given),
+                                                                textMaker(*model->state)));
     if (!handle->manual)
       AXIOM_RETURN_IF_ERROR(handle->engine->start());
     *engine = handle.release();

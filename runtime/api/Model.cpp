@@ -14,8 +14,9 @@ thread_local std::string lastError;
 
 void markBroken(const void *context) { static_cast<const Artifact *>(context)->markBroken(); }
 
-/// Local time, for templates that print the date.
-TemplateTime now() {
+} // namespace
+
+TemplateTime localTime() {
   std::time_t seconds = std::time(nullptr);
   std::tm parts{};
   localtime_r(&seconds, &parts);
@@ -28,8 +29,6 @@ TemplateTime now() {
   time.second = std::min(parts.tm_sec, 59);
   return time;
 }
-
-} // namespace
 
 ModelState::~ModelState() {
   if (guarded)
@@ -91,7 +90,7 @@ Result<RenderedText> renderChat(const ModelState &model, const std::vector<ChatM
   context.messages = messages;
   context.bosToken = model.artifact->config().bosToken;
   context.eosToken = model.artifact->config().eosToken;
-  return model.chatTemplate->renderMarked(makeChatContext(context), {}, now());
+  return model.chatTemplate->renderMarked(makeChatContext(context), {}, localTime());
 }
 
 std::vector<int32_t> encodeChat(const ModelState &model, const RenderedText &chat) {

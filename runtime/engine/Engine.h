@@ -82,6 +82,11 @@ public:
   bool step();
 
   Stats stats() const;
+  /// How long the step that runs now has been running; 0: none does. For watchdogs.
+  uint64_t stepAgeMs() const {
+    uint64_t since = stepSince_.load();
+    return since == 0 ? 0 : (options_.clock() - since) / 1000;
+  }
   StepRunner &runner() { return *runner_; }
   const EngineOptions &options() const { return options_; }
   /// Scheduler::checkInvariants(); only between steps of an engine without a thread. For tests.
@@ -143,6 +148,7 @@ private:
 
   std::mutex stepMutex_; ///< one thread runs the engine at a time
   std::atomic<std::thread::id> runningThread_{};
+  std::atomic<uint64_t> stepSince_{0}; ///< microseconds of the clock; 0: no step runs
   std::thread thread_;
 };
 

@@ -161,7 +161,9 @@ Status Engine::runPlan(const StepPlan &plan) {
                   reinterpret_cast<AxmTile *>(tiles_.data()),
                   tilesOnly_};
   uint64_t before = options_.clock();
+  stepSince_ = before;
   Status status = runner_->step(input);
+  stepSince_ = 0;
   if (!status.ok()) {
     scheduler_.rollback(plan);
     return status;

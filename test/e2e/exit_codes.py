@@ -5,11 +5,11 @@ import tempfile
 
 import axiom
 
-TOOLS = ["axiomc", "axiom-inspect", "axiom-run", "axiom-eval", "axiom-bench", "axiom-check"]
+TOOLS = ["axiomc", "axiom-inspect", "axiom-run", "axiom-eval", "axiom-bench", "axiom-check", "axiom-serve"]
 OPENERS = {  # arguments with which a tool opens FILE
     "axiom-inspect": ["FILE"], "axiom-run": ["generate", "FILE", "--prompt", "a", "--max-tokens", "1"],
     "axiom-eval": ["logits", "FILE", "--text", "a", "--out", "OUT"], "axiom-bench": ["FILE", "-p", "4", "-n", "1"],
-    "axiom-check": ["FILE"],
+    "axiom-check": ["FILE"], "axiom-serve": ["FILE", "--port", "0"],
 }
 
 

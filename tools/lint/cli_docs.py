@@ -12,6 +12,7 @@ import repo
 # Tool -> its subcommands.
 TOOLS = {
     "axiomc": [],
+    "axiom-serve": [],
     "axiom-run": ["generate", "chat", "tokenize"],
     "axiom-inspect": [],
     "axiom-eval": ["logits", "perplexity", "compare"],

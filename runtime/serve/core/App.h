@@ -1,0 +1,66 @@
+// The server: HTTP routes over a served model.
+#ifndef AXIOM_RUNTIME_SERVE_CORE_APP_H
+#define AXIOM_RUNTIME_SERVE_CORE_APP_H
+
+#include "runtime/serve/core/Metrics.h"
+#include "runtime/serve/core/ServedModel.h"
+#include "runtime/serve/core/Workers.h"
+#include "runtime/serve/http/Server.h"
+
+#include <atomic>
+#include <memory>
+#include <string>
+
+namespace axiom::serve {
+
+struct AppSettings {
+  ModelSettings model;
+  http::Options http; ///< the app sets nothing in it but handlers
+  std::string metricsPrefix = "axiom";
+  std::string version;            ///< of the program
+  uint32_t workers = 2;           ///< threads for JSON, templates, tokenizing
+  uint32_t maxWaitingJobs = 1024; ///< requests that wait for these threads
+  uint32_t progressMs = 10000;    ///< a step that takes longer makes /health/progress say 503
+};
+
+class App {
+public:
+  /// Opens the model, then listens.
+  static Result<std::unique_ptr<App>> start(AppSettings settings);
+  /// Ends everything at once.
+  ~App();
+
+  uint16_t port() const { return server_->port(); }
+  const ServedModel &served() const { return *served_; }
+  http::Counters counters() const { return server_->counters(); }
+
+  /// /health/ready says 503, nothing new is taken, what runs goes on.
+  void beginDrain();
+  /// After beginDrain(): true once all answers are given.
+  bool wait(http::Milliseconds timeout) { return server_->wait(timeout); }
+
+private:
+  explicit App(AppSettings settings) : settings_(std::move(settings)) {}
+  std::vector<http::Route> routes();
+  void generate(openai::Endpoint endpoint, http::Request request, http::Responder responder);
+  /// Parses on a worker; `then` answers what is valid.
+  void parsed(openai::Endpoint endpoint, http::Request request, http::Responder responder,
+              std::function<http::Response(const openai::Request &)> then);
+  http::Response tokenize(const openai::Request &request) const;
+  http::Response detokenize(const openai::Request &request) const;
+  http::Response applyTemplate(const openai::Request &request) const;
+  http::Response model(const http::Request &request) const;
+  http::Response progress() const;
+
+  AppSettings settings_;
+  std::atomic<bool> draining_{false};
+  std::unique_ptr<ServedModel> served_; ///< outlives the threads below
+  std::unique_ptr<Metrics> metrics_;
+  std::string openApi_;
+  std::unique_ptr<Workers> workers_;
+  std::unique_ptr<http::Server> server_;
+};
+
+} // namespace axiom::serve
+
+#endif

@@ -1,0 +1,366 @@
+#include "runtime/serve/core/Generation.h"
+
+#include <algorithm>
+#include <random>
+
+namespace axiom::serve {
+
+using namespace openai;
+
+namespace {
+
+/// Of one write: far less than what is kept for a client, so that it fits once there is room.
+constexpr size_t kPieceBytes = 64 << 10;
+
+uint64_t randomNumber() {
+  thread_local std::mt19937_64 random{std::random_device{}()};
+  return random();
+}
+
+double seconds(std::chrono::steady_clock::duration duration) {
+  return std::chrono::duration<double>(duration).count();
+}
+
+uint64_t characters(std::string_view text) {
+  return static_cast<uint64_t>(
+      std::ranges::count_if(text, [](char c) { return (c & 0xc0) != 0x80; }));
+}
+
+http::Response errorResponse(const ApiError &error) {
+  http::Response response;
+  response.status = error.status;
+  response.body = errorBody(error);
+  if (error.retryAfter > 0)
+    response.headers.push_back({"Retry-After", std::to_string(error.retryAfter)});
+  return response;
+}
+
+} // namespace
+
+Generation::Generation(const ServedModel &served, Metrics &metrics, Request request,
+                       http::Responder responder)
+    : served_(served), metrics_(metrics), request_(std::move(request)),
+      responder_(std::move(responder)) {
+  head_.id = answerId(chat() ? "chatcmpl-" : "cmpl-", randomNumber(), randomNumber());
+  head_.created = std::chrono::duration_cast<std::chrono::seconds>(
+                      std::chrono::system_clock::now().time_since_epoch())
+                      .count();
+  head_.model = request_.model;
+  head_.fingerprint = served.fingerprint();
+}
+
+void Generation::fail(const ApiError &error) {
+  if (error.status == 429)
+    ++metrics_.refused;
+  responder_.send(errorResponse(error));
+}
+
+/// Fields that the table lets through and nothing carries out yet: said, not skipped.
+std::optional<ApiError> Generation::unsupported() const {
+  auto refuse = [](const char *param, const char *what) {
+    return invalidRequest(param, "unsupported_value",
+                          std::string(what) + " is not supported by this server yet: leave it out");
+  };
+  if (request_.format.kind != OutputFormat::Text)
+    return refuse("response_format", "structured output");
+  if (request_.toolChoice.kind == ToolChoice::Required ||
+      request_.toolChoice.kind == ToolChoice::Named)
+    return refuse("tool_choice", "a forced tool call");
+  if (request_.promptLogprobs || (request_.echo && request_.logprobs))
+    return refuse(request_.promptLogprobs ? "prompt_logprobs" : "echo",
+                  "log probabilities of the prompt");
+  if (request_.allowedTokens)
+    return refuse("allowed_token_ids", "a list of allowed tokens");
+  if (!request_.badWords.empty())
+    return refuse("bad_words", "a list of bad words");
+  if (!request_.skipSpecialTokens)
+    return refuse("skip_special_tokens", "text with special tokens");
+  return std::nullopt;
+}
+
+engine::RequestSpec Generation::spec(const Prompt &prompt, size_t index) const {
+  const Request &r = request_;
+  auto count = [](int64_t value) {
+    return static_cast<uint32_t>(std::clamp<int64_t>(value, 0, UINT32_MAX));
+  };
+  engine::RequestSpec spec;
+  spec.prompt = prompt.tokens;
+  engine::SamplingParams &s = spec.sampling;
+  s.temperature = static_cast<float>(r.temperature);
+  s.topK = count(std::min<int64_t>(r.topK, served_.limits().vocab));
+  s.topP = static_cast<float>(r.topP);
+  s.minP = static_cast<float>(r.minP);
+  s.repetitionPenalty = static_cast<float>(r.repetitionPenalty);
+  s.presencePenalty = static_cast<float>(r.presencePenalty);
+  s.frequencyPenalty = static_cast<float>(r.frequencyPenalty);
+  for (auto &[token, bias] : r.logitBias)
+    s.logitBias.emplace_back(token, static_cast<float>(bias));
+  // Prompts of one request draw differently, as its samples do.
+  s.seed = (r.seed ? static_cast<uint64_t>(*r.seed) : randomNumber()) + index;
+  s.wantLogprob = r.logprobs.has_value();
+  s.numLogprobs = count(r.logprobs.value_or(0));
+  spec.maxTokens = count(r.maxTokens.value_or(0));
+  spec.minTokens = count(r.minTokens);
+  spec.stopTokens = r.stopTokens;
+  spec.stopStrings = r.stop;
+  spec.ignoreEos = r.ignoreEos;
+  spec.includeStop = r.includeStop;
+  spec.freshText = chat() && !r.continueFinalMessage;
+  spec.numSamples = count(r.n);
+  spec.priority = static_cast<int32_t>(std::clamp<int64_t>(r.priority, INT32_MIN, INT32_MAX));
+  if (!r.cacheSalt.empty())
+    spec.cacheSalt = std::make_shared<const std::string>(r.cacheSalt);
+  return spec;
+}
+
+void Generation::begin() {
+  if (auto error = unsupported())
+    return fail(*error);
+  if (auto error = served_.prompts(request_, prompts_))
+    return fail(*error);
+  auto n = static_cast<size_t>(request_.n);
+  std::vector<std::string> names;
+  for (const Tool &tool : request_.tools)
+    names.push_back(tool.function.name);
+  bool tools = chat() && !names.empty() && request_.toolChoice.kind != ToolChoice::None;
+
+  // Events may come before submit() returns: they wait for the lock.
+  std::unique_lock lock(mutex_);
+  answers_.resize(prompts_.size() * n);
+  for (size_t i = 0; i < answers_.size(); ++i) {
+    Answer &answer = answers_[i];
+    answer.choice.index = static_cast<uint32_t>(i);
+    answer.choice.logprobOptions.tokensAsIds = request_.tokensAsIds;
+    if (tools)
+      answer.tools = std::make_unique<ToolCallParser>(served_.toolFormat(), names);
+  }
+  for (size_t i = 0; i < prompts_.size(); ++i) {
+    uint64_t retryAfter = 0;
+    auto id = served_.engine().submit(
+        spec(prompts_[i], i),
+        [self = shared_from_this(), i](const engine::Event &event) { self->onEvent(i, event); },
+        &retryAfter);
+    if (!id.ok()) {
+      failed_ = true;
+      std::vector<engine::RequestId> ids = ids_;
+      lock.unlock();
+      for (engine::RequestId begun : ids)
+        served_.engine().cancel(begun);
+      return fail(apiError(id.status(), retryAfter));
+    }
+    ids_.push_back(*id);
+    usage_.promptTokens += prompts_[i].tokens.size();
+  }
+  std::vector<http::Header> headers;
+  for (const std::string &warning : request_.warnings)
+    headers.push_back({"X-Axiom-Warning", warning});
+  if (request_.stream)
+    responder_.start(200, "text/event-stream; charset=utf-8", std::move(headers));
+  lock.unlock();
+  responder_.onClose([self = shared_from_this()](http::CloseReason) { self->cancel(); });
+}
+
+void Generation::cancel() {
+  std::vector<engine::RequestId> ids;
+  {
+    std::lock_guard lock(mutex_);
+    cancelled_ = true;
+    ids = ids_;
+    backlog_.clear();
+  }
+  for (engine::RequestId id : ids)
+    served_.engine().cancel(id);
+}
+
+void Generation::count(Answer &answer, const engine::Event &event) {
+  auto now = Clock::now();
+  if (event.token >= 0) {
+    if (answer.tokens++ == 0)
+      metrics_.timeToFirstToken.observe(seconds(now - arrival_));
+    else
+      metrics_.interTokenLatency.observe(seconds(now - answer.last));
+    answer.last = now;
+    ++usage_.completionTokens;
+  }
+  if (event.finish == engine::Finish::None)
+    return;
+  auto ending = event.finish == engine::Finish::Stop     ? Ending::Stop
+                : event.finish == engine::Finish::Length ? Ending::Length
+                : event.finish == engine::Finish::Error  ? Ending::Error
+                                                         : Ending::Abort;
+  ++metrics_.finished[static_cast<size_t>(ending)];
+  metrics_.endToEnd.observe(seconds(now - arrival_));
+  metrics_.promptTokens.observe(event.promptTokens);
+  metrics_.generationTokens.observe(event.outputTokens);
+}
+
+void Generation::addLogprobs(Answer &answer, const engine::Event &event) {
+  if (!request_.logprobs || event.token < 0 || !served_.model().tokenizer)
+    return;
+  const Tokenizer &tokenizer = *served_.model().tokenizer;
+  PositionLogprobs position;
+  position.token = {event.token, tokenizer.tokenBytes(event.token), event.logprob};
+  for (const engine::TokenLogprob &top : event.top)
+    position.top.push_back({top.token, tokenizer.tokenBytes(top.token), top.logprob});
+  if (!answer.choice.logprobs)
+    answer.choice.logprobs.emplace();
+  answer.choice.logprobs->push_back(std::move(position));
+}
+
+/// The event's part into the choice. On the engine's thread, under the lock.
+void Generation::take(Answer &answer, const engine::Event &event) {
+  Choice &choice = answer.choice;
+  auto add = [&](std::vector<ToolEvent> events) {
+    for (ToolEvent &part : events) {
+      choice.text += part.text;
+      if (!part.call)
+        continue;
+      if (part.call->id.empty())
+        part.call->id = answerId("call_", randomNumber(), randomNumber());
+      choice.calls.push_back(std::move(*part.call));
+    }
+  };
+  if (answer.tools)
+    add(answer.tools->feed(event.text));
+  else
+    choice.text += event.text;
+  addLogprobs(answer, event);
+  if (request_.returnTokenIds && event.token >= 0) {
+    if (!choice.tokenIds)
+      choice.tokenIds.emplace();
+    choice.tokenIds->push_back(event.token);
+  }
+  if (event.finish == engine::Finish::None)
+    return;
+  if (answer.tools)
+    add(answer.tools->finish());
+  choice.finish = event.finish == engine::Finish::Stop     ? FinishReason::Stop
+                  : event.finish == engine::Finish::Length ? FinishReason::Length
+                                                           : FinishReason::Abort;
+  if (answer.calls + choice.calls.size() > 0 && choice.finish == FinishReason::Stop)
+    choice.finish = FinishReason::ToolCalls;
+  choice.stop.text = event.stop;
+  if (event.finish == engine::Finish::Stop && event.stop.empty() &&
+      std::ranges::count(request_.stopTokens, event.token) > 0)
+    choice.stop.token = event.token;
+}
+
+EventUsage Generation::eventUsage(const engine::Event &event) const {
+  EventUsage usage;
+  usage.withUsage = request_.streamOptions.includeUsage;
+  if (usage.withUsage && request_.streamOptions.continuousUsage)
+    usage.soFar = Usage{event.promptTokens, event.outputTokens, event.cachedTokens};
+  return usage;
+}
+
+void Generation::onEvent(size_t prompt, const engine::Event &event) {
+  std::unique_lock lock(mutex_);
+  Answer &answer = answers_[prompt * static_cast<size_t>(request_.n) + event.sample];
+  count(answer, event);
+  bool first = !answer.started;
+  answer.started = true;
+  if (event.finish != engine::Finish::None && event.sample == 0)
+    usage_.cachedTokens += event.cachedTokens;
+  if (cancelled_ || failed_)
+    return;
+  if (event.finish == engine::Finish::Error) {
+    failed_ = true;
+    ApiError error = apiError(event.status);
+    if (!request_.stream) {
+      lock.unlock();
+      return fail(error);
+    }
+    write(sseEvent(errorBody(error))); // and no [DONE]: the client sees that it is not whole
+    over_ = true;
+    return flush();
+  }
+  if (first && request_.echo)
+    answer.choice.text = prompts_[prompt].text;
+  take(answer, event);
+  if (event.finish != engine::Finish::None)
+    ++ended_;
+  if (request_.stream) {
+    Choice &part = answer.choice;
+    EventUsage usage = eventUsage(event);
+    if (first && chat())
+      emit(chatChunkStart(head_, part.index, usage));
+    bool says = !part.text.empty() || !part.calls.empty() || part.logprobs || part.tokenIds ||
+                part.finish != FinishReason::None;
+    if (says) {
+      part.logprobOptions.firstOffset = answer.characters;
+      answer.characters += characters(part.text);
+      emit(chat() ? chatChunk(head_, part, answer.calls, usage) : textChunk(head_, part, usage));
+      answer.calls += static_cast<uint32_t>(part.calls.size());
+      part.text.clear();
+      part.calls.clear();
+      part.logprobs.reset();
+      part.tokenIds.reset();
+    }
+  }
+  if (ended_ == answers_.size())
+    finish();
+}
+
+void Generation::finish() {
+  if (request_.stream) {
+    if (request_.streamOptions.includeUsage)
+      emit(usageChunk(head_, chat(), usage_));
+    write(sseDone());
+    over_ = true;
+    return flush();
+  }
+  std::vector<Choice> choices;
+  for (Answer &answer : answers_) {
+    if (request_.returnTokenIds && !chat())
+      answer.choice.promptTokenIds =
+          prompts_[answer.choice.index / static_cast<size_t>(request_.n)].tokens;
+    choices.push_back(std::move(answer.choice));
+  }
+  http::Response response;
+  if (chat()) {
+    PromptReport report;
+    if (request_.returnTokenIds)
+      report.tokenIds = prompts_[0].tokens;
+    response.body = chatCompletion(head_, choices, usage_, report);
+  } else {
+    response.body = textCompletion(head_, choices, usage_);
+  }
+  for (const std::string &warning : request_.warnings)
+    response.headers.push_back({"X-Axiom-Warning", warning});
+  responder_.send(std::move(response));
+}
+
+void Generation::emit(const std::string &json) { write(sseEvent(json)); }
+
+void Generation::write(std::string_view bytes) {
+  backlog_ += bytes;
+  flush();
+}
+
+/// What a slow client does not take waits here, no longer than the answer is; the HTTP layer drops
+/// a client that takes nothing for too long, which cancels the request.
+void Generation::flush() {
+  while (!waiting_ && !backlog_.empty()) {
+    std::string_view piece = std::string_view(backlog_).substr(0, kPieceBytes);
+    switch (responder_.write(piece)) {
+    case http::WriteResult::Ok:
+      backlog_.erase(0, piece.size());
+      break;
+    case http::WriteResult::Closed:
+      backlog_.clear();
+      return;
+    case http::WriteResult::Full:
+      waiting_ = true;
+      responder_.onWritable([self = shared_from_this()] { // at once, perhaps, on this thread
+        std::lock_guard lock(self->mutex_);
+        self->waiting_ = false;
+        self->flush();
+      });
+      return;
+    }
+  }
+  if (over_ && !waiting_)
+    responder_.end();
+}
+
+} // namespace axiom::serve
