@@ -227,6 +227,11 @@ TestServer::TestServer(Options options) {
          r.write("begun");
          throw std::runtime_error("late");
        }},
+      {"GET", "/abort-late",
+       [text](Request, Responder r) {
+         r.send(text("whole"));
+         r.abort();
+       }},
       {"GET", "/drop", [](Request, Responder) {}},
       {"GET", "/drain", [text](Request, Responder r) { r.send(text("drain")); }, 0, true},
       {"GET", "/tree/*", [text](Request q, Responder r) { r.send(text(q.path + "|" + q.query)); }},

@@ -86,8 +86,8 @@ struct Gone {
 };
 
 /// A server on a free port with the routes of the tests: GET /ok, GET /big, POST /echo, POST /small
-/// (at most 10 bytes), GET /hold and POST /hold (answered by `held`), GET /throw, GET /drop,
-/// GET /drain (served while draining), GET /tree/*.
+/// (at most 10 bytes), GET /hold and POST /hold (answered by `held`), GET /throw, GET /drop, GET
+/// /abort-late, GET /drain (served while draining), GET /tree/*.
 struct TestServer {
   explicit TestServer(Options options = quick());
   /// Loopback, any port, two threads; short times where waiting for them is not what is tested.

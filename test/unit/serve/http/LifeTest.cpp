@@ -138,12 +138,17 @@ TEST(HttpDrain, StreamsEndWhole) {
 
 TEST(HttpDrain, NewRequestsAreRefused) {
   TestServer server;
-  Client client = server.client(), other = server.client();
+  Client client = server.client(), other = server.client(), third = server.client();
   client.send(get("/hold") + get("/ok") + get("/ok"));
   Responder held = server.held.next();
+  third.send(get("/hold"));
+  Responder whole = server.held.next();
   other.send("GET /drain HTTP/1.1\r\nHost: local");
-  EXPECT_TRUE(eventually([&] { return server->counters().openConnections == 2; }));
+  EXPECT_TRUE(eventually([&] { return server->counters().openConnections == 3; }));
   server->beginDrain();
+  whole.send({});
+  EXPECT_EQ(third.receive().field("Connection"), "close");
+  third.close();
   held.start(200, "text/plain");
   held.end();
   // The stream said close; what was sent ahead of its end is not answered.

@@ -127,6 +127,9 @@ TEST(HttpStream, AbortIsSeen) {
   }
   { // an abort after the end hits no later request of the connection
     Client client = server.client();
+    client.send(get("/abort-late") + get("/ok"));
+    EXPECT_EQ(client.receive().body, "whole");
+    EXPECT_EQ(client.receive().body, "ok");
     client.send(get("/hold"));
     Responder first = server.held.next();
     first.send({});
