@@ -236,19 +236,18 @@ void Connection::processHead() {
 
 void Connection::processBody() {
   Current &current = *current_;
-  MessageParser::Progress progress =
-      current.parser.body(input_, current.request.body, current.bodyLimit);
-  input_.erase(0, progress.used);
-  current.bytesIn += progress.used;
-  if (progress.refusal)
-    return refuse(std::move(*progress.refusal));
+  size_t used = current.body.read(input_, current.request.body);
+  input_.erase(0, used);
+  current.bytesIn += used;
+  if (current.body.refusal())
+    return refuse(std::move(*current.body.refusal()));
   uint64_t held = current.request.body.capacity();
   shared_->bodyBytes += held - current.counted;
   current.counted = held;
   if (shared_->bodyBytes > limits_.bodyBytesTogether)
     return refuse({503, Reason::Overloaded,
                    "The bodies of all requests together are too large now. Try again later."});
-  if (progress.complete)
+  if (current.body.complete())
     dispatch();
 }
 

@@ -3,9 +3,9 @@
 #ifndef AXIOM_RUNTIME_SERVE_HTTP_CONNECTION_H
 #define AXIOM_RUNTIME_SERVE_HTTP_CONNECTION_H
 
+#include "runtime/serve/http/Body.h"
 #include "runtime/serve/http/Exchange.h"
 #include "runtime/serve/http/Loop.h"
-#include "runtime/serve/http/MessageParser.h"
 #include "runtime/serve/http/Policy.h"
 #include "runtime/serve/http/Registry.h"
 #include "runtime/serve/http/Transport.h"
@@ -125,11 +125,11 @@ private:
 
   // The request under way; null between requests.
   struct Current {
-    MessageParser parser;
     Head head;
     Request request;
     const Route *route = nullptr;
-    uint64_t bodyLimit = 0, bytesIn = 0, bytesOut = 0, counted = 0;
+    BodyReader body;
+    uint64_t bytesIn = 0, bytesOut = 0, counted = 0;
     Clock::time_point began;
     bool keepAlive = true;
     int status = 0;

@@ -23,7 +23,7 @@ void Connection::accept(size_t headBytes) {
   Current &current = *current_;
   current.began = Clock::now();
   current.bytesIn = headBytes;
-  auto refusal = current.parser.head(std::string_view(input_).substr(0, headBytes), current.head);
+  auto refusal = parseHead(std::string_view(input_).substr(0, headBytes), current.head);
   input_.erase(0, headBytes);
   Head &head = current.head;
   Request &request = current.request;
@@ -89,12 +89,13 @@ void Connection::beginBody() {
   const Head &head = current.head;
   if (head.body == Head::Body::None)
     return dispatch();
-  current.bodyLimit = current.route->bodyBytes ? current.route->bodyBytes : limits_.bodyBytes;
-  if (head.body == Head::Body::Length && head.length > current.bodyLimit)
+  uint64_t limit = current.route->bodyBytes ? current.route->bodyBytes : limits_.bodyBytes;
+  if (head.body == Head::Body::Length && head.length > limit)
     return refuse({413, Reason::BodyTooLarge,
                    format("The body has %llu bytes; at most %llu are taken here.",
                           static_cast<unsigned long long>(head.length),
-                          static_cast<unsigned long long>(current.bodyLimit))});
+                          static_cast<unsigned long long>(limit))});
+  current.body = BodyReader(head, limit);
   state_ = State::Body;
   windowStart_ = Clock::now();
   deadline_ = windowStart_ + limits_.bodyTime;

@@ -223,11 +223,6 @@ void Exchange::sent(size_t bytes) {
     callback();
 }
 
-bool Exchange::begun() const {
-  std::lock_guard lock(mutex_);
-  return phase_ != Phase::Waiting;
-}
-
 bool Exchange::ended() const {
   std::lock_guard lock(mutex_);
   return phase_ == Phase::Ended;

@@ -60,7 +60,6 @@ public:
   void take(std::string &out);
   /// So many of the taken bytes have been handed to the system.
   void sent(size_t bytes);
-  bool begun() const;
   /// The response is whole: once what take() gives is sent, the request is done.
   bool ended() const;
   bool keepAlive() const;

@@ -62,6 +62,9 @@ std::optional<Refusal> checkRequestLine(std::string_view line);
 /// a coding in HTTP/1.0.
 std::optional<Refusal> checkHead(Head &head);
 
+/// Takes apart what HeadScanner found Complete, exactly those bytes, and checks it.
+std::optional<Refusal> parseHead(std::string_view bytes, Head &head);
+
 /// The name of a Host value or of an origin's authority, in lower case without its port.
 std::string hostName(std::string_view authority);
 

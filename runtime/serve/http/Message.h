@@ -22,7 +22,6 @@ public:
   /// The first of that name, or null.
   const std::string *find(std::string_view name) const;
   size_t count(std::string_view name) const;
-  size_t size() const { return fields_.size(); }
   std::vector<Header>::const_iterator begin() const { return fields_.begin(); }
   std::vector<Header>::const_iterator end() const { return fields_.end(); }
 

@@ -37,11 +37,13 @@ TEST(HttpRequest, AnswersSlowBytes) {
   Client client = server.client();
   std::string all = get("/ok") + post("/echo", "12345") +
                     "\r\nPOST /echo HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n"
-                    "\r\n3\r\nabc\r\n0\r\n\r\n" +
+                    "\r\n3\r\nabc\r\n0\r\n\r\n"
+                    "POST /echo HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n"
+                    "\r\n0\r\n\r\n" +
                     get("/tree/last");
   for (char byte : all)
     ASSERT_TRUE(client.send(std::string_view(&byte, 1)));
-  for (const char *body : {"ok", "12345", "abc", "/tree/last|"})
+  for (const char *body : {"ok", "12345", "abc", "", "/tree/last|"})
     EXPECT_EQ(client.receive().body, body);
 }
 
@@ -364,6 +366,10 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"ChunkNoEnd", chunked("3\r\nabcd\r\n0\r\n\r\n"), 400},
         Bad{"ChunkEndLf", chunked("3\r\nabc\n0\r\n\r\n"), 400},
         Bad{"ChunkSpace", chunked("3 \r\nabc\r\n0\r\n\r\n"), 400},
+        Bad{"ChunkControl", chunked("3;a\x01\r\nabc\r\n0\r\n\r\n"), 400},
+        Bad{"ChunkCrInExtension", chunked("3;a\rb\r\nabc\r\n0\r\n\r\n"), 400},
+        Bad{"ChunkManyZeros", chunked("00000000000000003\r\nabc\r\n0\r\n\r\n"), 400},
+        Bad{"LastChunkLf", chunked("0\r\n\n"), 400}, Bad{"LastChunkOdd", chunked("0\r\n\rX"), 400},
         Bad{"ChunkLongLine", chunked("3;" + std::string(5000, 'a')), 400},
         Bad{"Trailer", chunked("3\r\nabc\r\n0\r\nContent-Length: 5\r\n\r\n"), 400},
         Bad{"FoldedTrailer", chunked("0\r\nA: b\r\n c\r\n\r\n"), 400}),
