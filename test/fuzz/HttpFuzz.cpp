@@ -5,6 +5,7 @@
 // pieces in which the rest is sent (0: at once).
 #include "runtime/serve/http/Server.h"
 
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <mutex>
@@ -85,7 +86,10 @@ std::string talk(int descriptor, std::string_view bytes, size_t piece, bool read
       shutdown(descriptor, SHUT_WR);
     }
     pollfd wait = {descriptor, static_cast<short>(POLLIN | (sending ? POLLOUT : 0)), 0};
-    if (poll(&wait, 1, 8000) != 1) {
+    int ready = poll(&wait, 1, 8000);
+    if (ready < 0 && errno == EINTR) // libFuzzer's alarm
+      continue;
+    if (ready != 1) {
       std::fprintf(stderr, "the server neither reads, sends nor closes\n");
       std::abort();
     }
