@@ -16,6 +16,7 @@ struct Engine::Request {
   EventSink sink;
   std::vector<SequenceId> live; ///< samples not ended yet; of the engine's thread
   uint64_t arrival = 0;         ///< milliseconds
+  uint64_t queuedMs = 0;        ///< until it started
   bool started = false;         ///< a token has been computed; of the engine's thread
   bool failed = false;          ///< of the engine's thread
   bool broken = false;          ///< a callback threw; of the engine's thread
@@ -56,6 +57,7 @@ struct Engine::Sample {
     event.promptTokens = promptTokens();
     event.outputTokens = outputTokens;
     event.cachedTokens = cachedTokens;
+    event.queuedMs = request->queuedMs;
     return event;
   }
 };

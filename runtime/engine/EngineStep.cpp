@@ -91,6 +91,7 @@ void Engine::start(const StepPlan &plan) {
     if (request.started)
       continue;
     request.started = true;
+    request.queuedMs = now - request.arrival;
     std::lock_guard lock(mutex_);
     admission_.start(request.spec.key, request.promptTokens(), now);
   }

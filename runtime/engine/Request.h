@@ -63,6 +63,7 @@ struct Event {
   Status status;                               ///< with Finish::Error
   uint32_t promptTokens = 0, outputTokens = 0; ///< of the sample so far
   uint32_t cachedTokens = 0;                   ///< of the prompt: K and V were there
+  uint64_t queuedMs = 0;                       ///< from submit() to the first step of the request
 };
 
 /// Called on the thread that runs the engine. It may submit, cancel and read stats; it may not wait

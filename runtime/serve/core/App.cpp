@@ -53,6 +53,7 @@ Result<std::unique_ptr<App>> App::start(AppSettings settings) {
 App::~App() {
   server_.reset(); // no more handlers; answers that are under way are cancelled
   workers_.reset();
+  served_.reset(); // the last events
 }
 
 void App::beginDrain() {

@@ -54,8 +54,9 @@ private:
 
   AppSettings settings_;
   std::atomic<bool> draining_{false};
-  std::unique_ptr<ServedModel> served_; ///< outlives the threads below
+  // Each is used by those below it.
   std::unique_ptr<Metrics> metrics_;
+  std::unique_ptr<ServedModel> served_;
   std::string openApi_;
   std::unique_ptr<Workers> workers_;
   std::unique_ptr<http::Server> server_;

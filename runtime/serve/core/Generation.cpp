@@ -175,10 +175,12 @@ void Generation::cancel() {
 void Generation::count(Answer &answer, const engine::Event &event) {
   auto now = Clock::now();
   if (event.token >= 0) {
-    if (answer.tokens++ == 0)
+    if (answer.tokens++ == 0) {
       metrics_.timeToFirstToken.observe(seconds(now - arrival_));
-    else
+      metrics_.queueTime.observe(static_cast<double>(event.queuedMs) / 1000);
+    } else {
       metrics_.interTokenLatency.observe(seconds(now - answer.last));
+    }
     answer.last = now;
     ++usage_.completionTokens;
   }
@@ -265,6 +267,8 @@ void Generation::onEvent(size_t prompt, const engine::Event &event) {
     return;
   if (event.finish == engine::Finish::Error) {
     failed_ = true;
+    for (engine::RequestId id : ids_)
+      served_.engine().cancel(id); // its other prompts
     ApiError error = apiError(event.status);
     if (!request_.stream) {
       lock.unlock();
