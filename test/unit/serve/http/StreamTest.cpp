@@ -308,7 +308,8 @@ TEST(HttpStream, SlowReaderIsTold) {
     ++calls;
   };
   held.onWritable(writable);
-  EXPECT_EQ(held.write(piece), WriteResult::Full);
+  while (held.write(piece) == WriteResult::Ok) // the system may have taken more meanwhile
+    ++taken;
   std::string got = client.receiveBytes(1);
   while (!eventually([&] {
     std::lock_guard lock(mutex);
