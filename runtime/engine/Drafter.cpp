@@ -33,9 +33,9 @@ std::vector<int32_t> Drafter::draft(std::span<const int32_t> tokens, uint32_t mo
   return {};
 }
 
-void DraftControl::add(uint32_t drafted, uint32_t accepted) {
-  drafted_ = drafted_ * 0.95 + drafted;
-  accepted_ = accepted_ * 0.95 + accepted;
+void DraftControl::drafted(uint32_t tokens) {
+  drafted_ = drafted_ * 0.95 + tokens;
+  accepted_ *= 0.95;
 }
 
 void DraftControl::addStep(uint64_t microseconds, uint32_t outputs) {

@@ -35,8 +35,9 @@ public:
 
   /// Tokens of the next draft; 0 while it does not pay, but for a probe now and then.
   uint32_t length(const StepCost &cost);
-  /// Of a draft's `drafted` tokens so many stood.
-  void add(uint32_t drafted, uint32_t accepted);
+  /// A draft of so many tokens has been computed along; then of each of them that stood.
+  void drafted(uint32_t tokens);
+  void accepted() { ++accepted_; }
   /// A step of `microseconds` gave so many tokens.
   void addStep(uint64_t microseconds, uint32_t outputs);
 

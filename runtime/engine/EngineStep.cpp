@@ -209,6 +209,8 @@ void Engine::countSlice(const Slice &slice, Sample &sample) {
 
 /// Guesses for the next step of a sequence that goes on.
 void Engine::draft(SequenceId id, Sample &sample) {
+  if (options_.maxDraftTokens == 0)
+    return;
   sample.drafts.clear();
   if (uint32_t most = drafts_.length(cost_); most > 0)
     sample.drafts = sample.drafter.draft(sample.tokens, most);
@@ -219,15 +221,11 @@ void Engine::takeRows(const Slice &slice, uint32_t firstRow) {
   Sample &sample = *samples_.at(slice.id);
   std::shared_ptr<Request> request = sample.request;
   auto [logits, tiles] = results_;
-  uint32_t accepted = 0;
-  auto countDrafts = [&] {
-    if (slice.drafts == 0)
-      return;
-    drafts_.add(slice.drafts, accepted);
+  if (slice.drafts > 0) {
+    drafts_.drafted(slice.drafts);
     ++local_.drafts;
     local_.draftTokens += slice.drafts;
-    local_.acceptedDraftTokens += accepted;
-  };
+  }
   for (uint32_t p = slice.firstRow; p < slice.end(); ++p) {
     uint64_t row = firstRow + (p - slice.firstRow);
     std::span<const AxmTile> rowTiles(tiles + row * model_.numTiles, model_.numTiles);
@@ -263,11 +261,12 @@ void Engine::takeRows(const Slice &slice, uint32_t firstRow) {
       return endRequest(request, Finish::Error, choice.status());
     int32_t token = choice->token;
     bool right = p + 1 < slice.end() && token == sample.drafts[p + 1 - slice.known()];
-    accepted += right;
-    if (!right)
-      countDrafts();
+    if (right) {
+      drafts_.accepted();
+      ++local_.acceptedDraftTokens;
+    }
     if (!takeToken(slice.id, sample, std::move(choice).value()))
-      return right ? countDrafts() : void();
+      return;
     if (!right) {
       scheduler_.trim(slice.id);
       return draft(slice.id, sample);
@@ -339,10 +338,12 @@ void Engine::endSample(SequenceId id, Event event) {
   if (request->live.empty()) {
     event.last = true;
     ++local_.finished;
-    auto [first, end] = deadlines_.equal_range(request->arrival + request->spec.deadlineMs);
-    if (auto own = std::find_if(first, end, [&](auto &d) { return d.second == request; });
-        own != end)
-      deadlines_.erase(own);
+    if (request->spec.deadlineMs != 0) {
+      auto [first, end] = deadlines_.equal_range(request->arrival + request->spec.deadlineMs);
+      auto own = std::find_if(first, end, [&](auto &d) { return d.second == request; });
+      if (own != end)
+        deadlines_.erase(own);
+    }
     if (!request->started) {
       std::lock_guard lock(mutex_);
       admission_.leave(request->spec.key, request->promptTokens(), nowMs());

@@ -58,15 +58,7 @@ def main():
     for tool in TOOLS:
         if not (folder / tool).is_file():
             repo.skip(f"{tool} is not built")
-    text = page(folder)
-    target = repo.ROOT / "docs/cli.md"
-    if "--write" in sys.argv:
-        target.write_text(text)
-        print(f"wrote {target.relative_to(repo.ROOT)}")
-        return
-    current = target.read_text() if target.is_file() else ""
-    repo.finish([] if current == text else ["docs/cli.md is not what --help prints: tools/lint/cli_docs.py --write"],
-                "command line page")
+    repo.keep_page("docs/cli.md", page(folder), "cli_docs.py", "command line page")
 
 
 if __name__ == "__main__":

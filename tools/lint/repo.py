@@ -34,6 +34,17 @@ def skip(reason):
     sys.exit(SKIP)
 
 
+def keep_page(page, text, script, summary):
+    """Of a page that `script` writes: with --write it becomes `text`, else it has to be that."""
+    target = ROOT / page
+    if "--write" in sys.argv:
+        target.write_text(text)
+        print(f"wrote {page}")
+        return
+    current = target.read_text() if target.is_file() else ""
+    finish([] if current == text else [f"{page} is not current: tools/lint/{script} --write"], summary)
+
+
 def build_folder(args):
     """The build folder a binary check looks at: --build DIR, or build/ in the repository."""
     if "--build" in args:

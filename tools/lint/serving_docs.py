@@ -32,15 +32,7 @@ def main():
     run = subprocess.run([str(tool), "markdown"], capture_output=True, text=True, timeout=60)
     if run.returncode != 0:
         raise SystemExit(f"openai-tables markdown: exit {run.returncode}\n{run.stderr}")
-    text = HEAD + run.stdout
-    target = repo.ROOT / "docs/serving-api.md"
-    if "--write" in sys.argv:
-        target.write_text(text)
-        print(f"wrote {target.relative_to(repo.ROOT)}")
-        return
-    current = target.read_text() if target.is_file() else ""
-    repo.finish([] if current == text else ["docs/serving-api.md is not what the table says: tools/lint/serving_docs.py --write"],
-                "serving API page")
+    repo.keep_page("docs/serving-api.md", HEAD + run.stdout, "serving_docs.py", "serving API page")
 
 
 if __name__ == "__main__":

@@ -18,13 +18,6 @@ http::Response json(std::string body, int status = 200) {
   return response;
 }
 
-http::Response errorAnswer(const ApiError &error) {
-  http::Response response = json(errorBody(error), error.status);
-  if (error.retryAfter > 0)
-    response.headers.push_back({"Retry-After", std::to_string(error.retryAfter)});
-  return response;
-}
-
 std::optional<ApiError> checkContentType(const http::Request &request) {
   const std::string *type = request.headers.find("Content-Type");
   if (!type)
@@ -61,37 +54,25 @@ void App::beginDrain() {
   server_->beginDrain();
 }
 
-void App::parsed(Endpoint endpoint, http::Request request, http::Responder responder,
-                 std::function<http::Response(const Request &)> then) {
+void App::read(Endpoint endpoint, http::Request request, http::Responder responder, Answer answer) {
   if (auto error = checkContentType(request)) {
     responder.send(errorAnswer(*error));
     return;
   }
   auto body = std::make_shared<std::string>(std::move(request.body));
-  bool taken = workers_->post([this, endpoint, body, responder, then = std::move(then)] {
-    ParseResult result = parseRequest(endpoint, *body, served_->limits());
-    responder.send(result.ok() ? then(result.request) : errorAnswer(*result.error));
-  });
-  if (!taken)
-    responder.send(errorAnswer(unavailable("too many requests are being read: try again", 1)));
-}
-
-void App::generate(Endpoint endpoint, http::Request request, http::Responder responder) {
-  if (auto error = checkContentType(request)) {
-    responder.send(errorAnswer(*error));
-    return;
-  }
-  auto body = std::make_shared<std::string>(std::move(request.body));
-  bool taken = workers_->post([this, endpoint, body, responder] {
+  bool taken = workers_->post([this, endpoint, body, responder, answer = std::move(answer)] {
     if (responder.closed())
       return;
-    ParseResult result = parseRequest(endpoint, *body, served_->limits());
-    if (!result.ok()) {
-      responder.send(errorAnswer(*result.error));
-      return;
+    try {
+      ParseResult result = parseRequest(endpoint, *body, served_->limits());
+      if (result.ok())
+        answer(std::move(result.request), responder);
+      else
+        responder.send(errorAnswer(*result.error));
+    } catch (const std::exception &error) { // memory: the request ends, the server goes on
+      responder.send(
+          errorAnswer(internalError(std::string("the request failed: ") + error.what())));
     }
-    std::make_shared<Generation>(*served_, *metrics_, std::move(result.request), responder)
-        ->begin();
   });
   if (!taken) {
     ++metrics_->refused;
@@ -161,17 +142,21 @@ http::Response App::progress() const {
 std::vector<http::Route> App::routes() {
   using http::Request;
   using http::Responder;
-  auto generating = [this](Endpoint endpoint) {
-    return [this, endpoint](Request request, Responder responder) {
-      generate(endpoint, std::move(request), responder);
+  auto reading = [this](Endpoint endpoint, Answer answer) {
+    return [this, endpoint, answer](Request request, Responder responder) {
+      read(endpoint, std::move(request), responder, answer);
     };
   };
-  auto answering = [this](Endpoint endpoint,
-                          http::Response (App::*answer)(const openai::Request &) const) {
-    return [this, endpoint, answer](Request request, Responder responder) {
-      parsed(endpoint, std::move(request), responder,
-             [this, answer](const openai::Request &r) { return (this->*answer)(r); });
-    };
+  auto generating = [&](Endpoint endpoint) {
+    return reading(endpoint, [this](openai::Request request, const Responder &responder) {
+      std::make_shared<Generation>(*served_, *metrics_, std::move(request), responder)->begin();
+    });
+  };
+  auto answering = [&](Endpoint endpoint,
+                       http::Response (App::*answer)(const openai::Request &) const) {
+    return reading(endpoint, [this, answer](openai::Request request, const Responder &responder) {
+      responder.send((this->*answer)(request));
+    });
   };
   auto simple = [](std::function<http::Response(const Request &)> answer) {
     return [answer](Request request, Responder responder) { responder.send(answer(request)); };

@@ -42,10 +42,10 @@ public:
 private:
   explicit App(AppSettings settings) : settings_(std::move(settings)) {}
   std::vector<http::Route> routes();
-  void generate(openai::Endpoint endpoint, http::Request request, http::Responder responder);
-  /// Parses on a worker; `then` answers what is valid.
-  void parsed(openai::Endpoint endpoint, http::Request request, http::Responder responder,
-              std::function<http::Response(const openai::Request &)> then);
+  using Answer = std::function<void(openai::Request, const http::Responder &)>;
+  /// Parses on a worker; `answer` is given what is valid.
+  void read(openai::Endpoint endpoint, http::Request request, http::Responder responder,
+            Answer answer);
   http::Response tokenize(const openai::Request &request) const;
   http::Response detokenize(const openai::Request &request) const;
   http::Response applyTemplate(const openai::Request &request) const;

@@ -26,15 +26,6 @@ uint64_t characters(std::string_view text) {
       std::ranges::count_if(text, [](char c) { return (c & 0xc0) != 0x80; }));
 }
 
-http::Response errorResponse(const ApiError &error) {
-  http::Response response;
-  response.status = error.status;
-  response.body = errorBody(error);
-  if (error.retryAfter > 0)
-    response.headers.push_back({"Retry-After", std::to_string(error.retryAfter)});
-  return response;
-}
-
 } // namespace
 
 Generation::Generation(const ServedModel &served, Metrics &metrics, Request request,
@@ -52,7 +43,7 @@ Generation::Generation(const ServedModel &served, Metrics &metrics, Request requ
 void Generation::fail(const ApiError &error) {
   if (error.status == 429)
     ++metrics_.refused;
-  responder_.send(errorResponse(error));
+  responder_.send(errorAnswer(error));
 }
 
 /// Fields that the table lets through and nothing carries out yet: said, not skipped.

@@ -1,6 +1,6 @@
 #include "runtime/serve/core/Metrics.h"
 
-#include "runtime/base/Status.h"
+#include "runtime/serve/openai/Json.h"
 
 #include <algorithm>
 
@@ -20,14 +20,10 @@ constexpr double kTokens[] = {1,   2,    5,    10,   20,    50,    100,   200,
 
 constexpr const char *kEndingNames[kEndings] = {"stop", "length", "abort", "error"};
 
-/// The shortest text that reads back to the same number.
 std::string number(double value) {
-  for (int digits = 1; digits < 17; ++digits) {
-    std::string text = format("%.*g", digits, value);
-    if (std::stod(text) == value)
-      return text;
-  }
-  return format("%.17g", value);
+  std::string text;
+  openai::JsonWriter(text).number(value);
+  return text;
 }
 
 /// A label's value: quotes, backslashes and line ends escaped.

@@ -182,6 +182,14 @@ std::optional<ApiError> ServedModel::prompts(const Request &request,
   return std::nullopt;
 }
 
+http::Response errorAnswer(const ApiError &error) {
+  http::Response response =
+      http::errorResponse(error.status, error.message, error.code, error.param, error.type);
+  if (error.retryAfter > 0)
+    response.headers.push_back({"Retry-After", std::to_string(error.retryAfter)});
+  return response;
+}
+
 ApiError apiError(const Status &status, uint64_t retryAfterMs) {
   auto seconds = static_cast<uint32_t>(std::clamp<uint64_t>((retryAfterMs + 999) / 1000, 1, 3600));
   switch (status.code()) {

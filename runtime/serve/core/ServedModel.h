@@ -4,6 +4,7 @@
 #define AXIOM_RUNTIME_SERVE_CORE_SERVEDMODEL_H
 
 #include "runtime/api/ApiState.h"
+#include "runtime/serve/http/Message.h"
 #include "runtime/serve/openai/Errors.h"
 #include "runtime/serve/openai/Fields.h"
 #include "runtime/serve/openai/Request.h"
@@ -53,6 +54,9 @@ private:
   std::string fingerprint_;
   int64_t created_ = 0;
 };
+
+/// The answer to a request that does not succeed.
+http::Response errorAnswer(const openai::ApiError &error);
 
 /// What a client is told of a status of the engine.
 openai::ApiError apiError(const Status &status, uint64_t retryAfterMs = 0);

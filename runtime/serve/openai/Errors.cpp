@@ -47,46 +47,6 @@ ApiError contextLengthExceeded(std::string_view param, uint64_t promptTokens, ui
   return invalidRequest(std::string(param), "context_length_exceeded", std::move(message));
 }
 
-ApiError unknownPath(std::string_view path) {
-  return {404,
-          "there is nothing at " + quoted(path) + "; /openapi.json lists the paths",
-          "invalid_request_error",
-          "",
-          "unknown_url",
-          0};
-}
-
-ApiError methodNotAllowed(std::string_view method, std::string_view path,
-                          std::string_view allowed) {
-  return {405,
-          "method " + quoted(method) + " is not possible at " + quoted(path) + "; use " +
-              std::string(allowed),
-          "invalid_request_error",
-          "",
-          "method_not_supported",
-          0};
-}
-
-ApiError invalidApiKey(bool given) {
-  return {401,
-          given ? "the API key is not known to this server: check the header Authorization"
-                : "this server needs an API key: send the header Authorization: Bearer KEY",
-          "invalid_request_error",
-          "",
-          "invalid_api_key",
-          0};
-}
-
-ApiError bodyTooLarge(uint64_t bytes, uint64_t limit) {
-  return {
-      413,
-      format("the body has %llu bytes, at most %llu are read: send less", wide(bytes), wide(limit)),
-      "invalid_request_error",
-      "",
-      "request_too_large",
-      0};
-}
-
 ApiError wrongContentType(std::string_view given) {
   return {415,
           "the content type is " + quoted(given) + "; send application/json",

@@ -25,13 +25,7 @@ ApiError modelNotFound(std::string_view asked, const std::vector<std::string> &s
 /// 400: prompt and answer do not fit into `context` tokens. `maxTokens` is what was asked for.
 ApiError contextLengthExceeded(std::string_view param, uint64_t promptTokens, uint64_t maxTokens,
                                uint64_t context);
-/// 404: no such path. 405: the path has other methods; `allowed` as in the header Allow.
-ApiError unknownPath(std::string_view path);
-ApiError methodNotAllowed(std::string_view method, std::string_view path, std::string_view allowed);
-/// 401.
-ApiError invalidApiKey(bool given);
-/// 413 and 415 of a body that is not read.
-ApiError bodyTooLarge(uint64_t bytes, uint64_t limit);
+/// 415.
 ApiError wrongContentType(std::string_view given);
 /// 429: the queue or a key's share is full.
 ApiError tooManyRequests(std::string message, uint32_t retryAfterSeconds);

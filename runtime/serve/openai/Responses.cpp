@@ -314,7 +314,6 @@ std::string sseEvent(std::string_view json) {
   out += "\n\n";
   return out;
 }
-std::string_view ssePing() { return ": ping\n\n"; }
 std::string_view sseDone() { return "data: [DONE]\n\n"; }
 
 std::string base64(std::string_view bytes) {

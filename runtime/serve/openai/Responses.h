@@ -132,8 +132,6 @@ std::string healthResult(std::string_view status, std::string_view reason = {});
 /// "data: JSON\n\n". The JSON has no line breaks: all writers here escape them. A stream that fails
 /// on the way ends with sseEvent(errorBody(error)), which clients raise, and without sseDone.
 std::string sseEvent(std::string_view json);
-/// A comment that keeps a connection alive.
-std::string_view ssePing();
 std::string_view sseDone();
 
 std::string base64(std::string_view bytes);

@@ -307,32 +307,51 @@ TEST(HttpLimits, SlowLoris) {
   EXPECT_LE(server->counters().openConnections, 100u + 32u); // the latter are about to close
 }
 
+namespace {
+
+/// Leaves the process exactly one descriptor, for the client's side.
+class OneDescriptor {
+public:
+  OneDescriptor() {
+    getrlimit(RLIMIT_NOFILE, &before_);
+    int highest = dup(0);
+    rlimit low = before_;
+    low.rlim_cur = static_cast<rlim_t>(highest) + 200;
+    EXPECT_EQ(setrlimit(RLIMIT_NOFILE, &low), 0);
+    taken_.push_back(highest);
+    for (int fd; (fd = dup(0)) >= 0;)
+      taken_.push_back(fd);
+    close(taken_.back());
+    taken_.pop_back();
+  }
+  ~OneDescriptor() { giveBack(); }
+  void giveBack() {
+    for (int fd : taken_)
+      close(fd);
+    taken_.clear();
+    setrlimit(RLIMIT_NOFILE, &before_);
+  }
+
+private:
+  rlimit before_{};
+  std::vector<int> taken_;
+};
+
+} // namespace
+
 TEST(HttpLimits, NoDescriptorsIsSurvived) {
   TestServer server(few(100));
   Client kept = server.client();
   kept.send(get("/ok"));
   EXPECT_EQ(kept.receive().body, "ok");
-  // Exactly one descriptor is left, for the client's side.
-  rlimit before{};
-  getrlimit(RLIMIT_NOFILE, &before);
-  int highest = dup(0);
-  rlimit low = before;
-  low.rlim_cur = static_cast<rlim_t>(highest) + 200;
-  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &low), 0);
-  std::vector<int> taken = {highest};
-  for (int fd; (fd = dup(0)) >= 0;)
-    taken.push_back(fd);
-  close(taken.back());
-  taken.pop_back();
+  OneDescriptor left;
   Client late = server.client();
   EXPECT_TRUE(late.connected());
   // It is tried again, told once, and an idle connection is given up for it.
   bool failed = eventually([&] { return server->counters().acceptFailures >= 1; });
   late.send(get("/ok"));
   std::string body = late.receive().body;
-  for (int fd : taken)
-    close(fd);
-  setrlimit(RLIMIT_NOFILE, &before);
+  left.giveBack();
   EXPECT_TRUE(failed);
   EXPECT_EQ(body, "ok");
   EXPECT_TRUE(kept.ended());
@@ -345,23 +364,11 @@ TEST(HttpLimits, NoDescriptorsIsSurvived) {
 
 TEST(HttpLimits, AcceptsAgainWithoutVictims) {
   TestServer server(few(100));
-  rlimit before{};
-  getrlimit(RLIMIT_NOFILE, &before);
-  int highest = dup(0);
-  rlimit low = before;
-  low.rlim_cur = static_cast<rlim_t>(highest) + 100;
-  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &low), 0);
-  std::vector<int> taken = {highest};
-  for (int fd; (fd = dup(0)) >= 0;)
-    taken.push_back(fd);
-  close(taken.back());
-  taken.pop_back();
+  OneDescriptor left;
   Client late = server.client();
   late.send(get("/ok"));
   bool failed = eventually([&] { return server->counters().acceptFailures >= 3; });
-  for (int fd : taken)
-    close(fd);
-  setrlimit(RLIMIT_NOFILE, &before);
+  left.giveBack();
   EXPECT_TRUE(failed);
   EXPECT_EQ(late.receive().body, "ok");
   EXPECT_EQ(server.saidCount(), 1u);

@@ -3,6 +3,7 @@
 #include "runtime/serve/openai/OpenApi.h"
 #include "runtime/serve/openai/ParseRequest.h"
 #include "test/unit/serve/openai/SampleAnswers.h"
+#include "test/unit/serve/openai/SampleLimits.h"
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -12,14 +13,6 @@
 using namespace axiom::serve::openai;
 
 namespace {
-
-ServerLimits limits() {
-  ServerLimits l;
-  l.models = {"served", "alias"};
-  l.vocab = 1000;
-  l.context = 512;
-  return l;
-}
 
 const Json &document() {
   static const Json json = Json::parse(openApiDocument(limits(), "1.2.3"), nullptr, false);

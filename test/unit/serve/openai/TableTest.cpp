@@ -2,6 +2,7 @@
 // null, left out when it is needed, and as a neutral and another value when it is not honoured.
 #include "runtime/serve/openai/ParseRequest.h"
 #include "runtime/serve/openai/Reader.h"
+#include "test/unit/serve/openai/SampleLimits.h"
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -13,17 +14,6 @@
 using namespace axiom::serve::openai;
 
 namespace {
-
-ServerLimits limits() {
-  ServerLimits l;
-  l.models = {"served", "alias"};
-  l.vocab = 1000;
-  l.context = 512;
-  l.samples = 16;
-  l.prompts = 8;
-  l.embeddingSize = 96;
-  return l;
-}
 
 Json parse(const char *text) { return Json::parse(text); }
 
