@@ -50,7 +50,7 @@ Result<std::shared_ptr<ModelState>> openModel(const std::string &path, const Ope
 
 Status noTokenizer();
 /// What makes the text of a model's requests; the model must outlive it.
-std::function<std::unique_ptr<engine::TextStream>(bool freshText)>
+std::function<std::unique_ptr<engine::TextStream>(engine::TextOptions)>
 textMaker(const ModelState &model);
 
 /// For templates that print the date.

@@ -13,8 +13,8 @@ namespace {
 /// The text of one sample.
 class ModelText : public engine::TextStream {
 public:
-  ModelText(const Tokenizer &tokenizer, bool fresh)
-      : stream_(tokenizer, {.skipSpecial = true, .atTextStart = fresh}) {}
+  ModelText(const Tokenizer &tokenizer, engine::TextOptions options)
+      : stream_(tokenizer, {.skipSpecial = !options.special, .atTextStart = options.fresh}) {}
   std::string add(int32_t token) override { return stream_.add(token); }
   std::string flush() override { return stream_.flush(); }
 
@@ -178,11 +178,12 @@ axiom_status readEvent(axiom_engine *engine, axiom_event *event,
 
 } // namespace
 
-std::function<std::unique_ptr<engine::TextStream>(bool)> api::textMaker(const ModelState &model) {
+std::function<std::unique_ptr<engine::TextStream>(engine::TextOptions)>
+api::textMaker(const ModelState &model) {
   if (!model.tokenizer)
     return {};
-  return [tokenizer = &*model.tokenizer](bool fresh) {
-    return std::make_unique<ModelText>(*tokenizer, fresh);
+  return [tokenizer = &*model.tokenizer](engine::TextOptions options) {
+    return std::make_unique<ModelText>(*tokenizer, options);
   };
 }
 

@@ -148,6 +148,9 @@ Status Engine::checkSpec(RequestSpec &spec) const {
   AXIOM_RETURN_IF_ERROR(checkIds("the prompt", spec.prompt, model_.vocab));
   AXIOM_RETURN_IF_ERROR(checkIds("stop_tokens", spec.stopTokens, model_.vocab));
   AXIOM_RETURN_IF_ERROR(checkSampling(spec.sampling, model_.vocab));
+  if (spec.promptLogprobs.value_or(0) > kMaxLogprobs)
+    return invalid(format("prompt_logprobs = %u is out of range: at most %u are possible",
+                          *spec.promptLogprobs, kMaxLogprobs));
   uint64_t capacity = uint64_t(options_.numBlocks) * AXM_KV_BLOCK;
   auto tooLarge = [&](uint64_t positions) {
     return Status(
@@ -158,8 +161,9 @@ Status Engine::checkSpec(RequestSpec &spec) const {
                spec.maxTokens, static_cast<unsigned long long>(capacity)));
   };
   if (!spec.generate) {
-    if (!spec.rows || spec.rowsFrom >= prompt)
-      return invalid("a request that does not generate must ask for rows of logits");
+    if (!spec.promptLogprobs && (!spec.rows || spec.rowsFrom >= prompt))
+      return invalid("a request that does not generate must ask for rows of logits, or for "
+                     "prompt_logprobs");
     if (spec.numSamples != 1)
       return invalid("a request that does not generate has one sample");
     spec.maxTokens = 0;

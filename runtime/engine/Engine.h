@@ -30,7 +30,7 @@ struct ModelInfo {
   uint32_t vocab = 0, logitsStride = 0, numTiles = 0, maxContext = 0;
   std::vector<int32_t> eos;
   /// One stream per sample; empty: events have no text and stop strings are refused.
-  std::function<std::unique_ptr<TextStream>(bool freshText)> newText;
+  std::function<std::unique_ptr<TextStream>(TextOptions)> newText;
   /// True when the weights can no longer be read (docs/artifact.md, mapped files); may be empty.
   std::function<bool()> broken;
 };

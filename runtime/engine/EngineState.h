@@ -42,14 +42,18 @@ struct Engine::Sample {
   std::vector<int32_t> notYet; ///< stop tokens excluded before min tokens
   StopStrings stops{{}};
   std::unique_ptr<TextStream> text;
+  std::shared_ptr<std::vector<TokenReport>> promptLogprobs; ///< null: not wanted, or handed out
 
   /// What the next token may not be.
   std::span<const int32_t> excluded() const {
     return outputTokens < request->spec.minTokens ? notYet : std::span<const int32_t>();
   }
-  bool tilesDo() const {
-    return !request->spec.rows && tilesSuffice(request->spec.sampling, excluded());
+  /// Whether position p's row is for what is said of the prompt's next token.
+  bool reports(uint32_t p) const { return promptLogprobs && p + 1 < promptTokens(); }
+  bool tilesDo(uint32_t p) const {
+    return !request->spec.rows && !reports(p) && tilesSuffice(request->spec.sampling, excluded());
   }
+  std::span<const int32_t> output() const { return std::span(tokens).last(outputTokens); }
   uint32_t promptTokens() const { return static_cast<uint32_t>(request->spec.prompt.size()); }
   Event event() const {
     Event event;

@@ -27,11 +27,13 @@ void Engine::admit(const std::shared_ptr<Request> &request) {
     }
     sample->stops = StopStrings(spec.stopStrings);
     if (spec.generate && model_.newText)
-      sample->text = model_.newText(spec.freshText);
+      sample->text = model_.newText({spec.freshText, spec.specialText});
+    if (spec.promptLogprobs && n == 0)
+      sample->promptLogprobs = std::make_shared<std::vector<TokenReport>>();
     SequenceSpec sequence;
     sequence.length = static_cast<uint32_t>(spec.prompt.size());
     sequence.limit = sequence.length + (spec.generate ? spec.maxTokens - 1 : 0);
-    sequence.rowsFrom = spec.rows ? spec.rowsFrom : kNoRows;
+    sequence.rowsFrom = sample->promptLogprobs ? 0 : spec.rows ? spec.rowsFrom : kNoRows;
     sequence.samples = spec.generate;
     sequence.key = spec.key;
     sequence.priority = spec.priority;
@@ -146,7 +148,7 @@ Status Engine::runPlan(const StepPlan &plan) {
     for (uint32_t p = slice.start; p < slice.end(); ++p) {
       if (p >= slice.firstRow) {
         rows_.push_back(static_cast<uint32_t>(tokens_.size()));
-        tilesOnly_.push_back(sample.tilesDo());
+        tilesOnly_.push_back(sample.tilesDo(p));
       }
       tokens_.push_back(p < slice.known() ? sample.tokens[p] : sample.drafts[p - slice.known()]);
       positions_.push_back(static_cast<int32_t>(p));
@@ -233,7 +235,14 @@ void Engine::takeRows(const Slice &slice, uint32_t firstRow) {
     if (!tilesOnly_[row])
       rowLogits = {logits + row * model_.logitsStride, model_.vocab};
     bool sampled = slice.samples && p + 1 >= slice.known();
-    if (request->spec.rows) {
+    if (sample.reports(p)) {
+      Result<TokenReport> report =
+          sampler_.report(rowLogits, rowTiles, sample.tokens[p + 1], *request->spec.promptLogprobs);
+      if (!report.ok())
+        return endRequest(request, Finish::Error, report.status());
+      sample.promptLogprobs->push_back(std::move(report).value());
+    }
+    if (request->spec.rows && (sampled || p >= request->spec.rowsFrom)) {
       if (!sampled && !joinTiles(rowTiles).finite)
         return endRequest(request, Finish::Error,
                           {Code::Internal, format("the logits at position %u are not finite: the "
@@ -253,6 +262,7 @@ void Engine::takeRows(const Slice &slice, uint32_t firstRow) {
     input.logits = rowLogits;
     input.tiles = rowTiles;
     input.excluded = sample.excluded();
+    input.output = sample.output();
     input.history = &sample.history;
     input.sample = sample.index;
     input.position = p + 1;
@@ -277,6 +287,7 @@ void Engine::takeRows(const Slice &slice, uint32_t firstRow) {
   if (!request->spec.generate && slice.end() == sample.promptTokens()) {
     Event event = sample.event();
     event.finish = Finish::Length;
+    event.promptLogprobs = std::move(sample.promptLogprobs);
     endSample(slice.id, std::move(event));
   }
 }
@@ -298,6 +309,7 @@ bool Engine::takeToken(SequenceId id, Sample &sample, Choice choice) {
   event.token = choice.token;
   event.logprob = choice.logprob;
   event.top = std::move(choice.top);
+  event.promptLogprobs = std::move(sample.promptLogprobs);
   if (stop)
     event.finish = Finish::Stop;
   else if (sample.outputTokens == spec.maxTokens)

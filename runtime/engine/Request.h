@@ -8,6 +8,8 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -39,8 +41,12 @@ struct RequestSpec {
   bool ignoreEos = false;   ///< the model's end tokens are tokens like others
   bool includeStop = false; ///< the stop string or token is part of the text
   bool freshText = false;   ///< the output starts a text of its own, not a continuation
+  bool specialText = false; ///< special tokens are part of the text
+  /// Likely tokens to report at each position of the prompt, beside its own; such a prompt is
+  /// computed whole, whatever the prefix cache has.
+  std::optional<uint32_t> promptLogprobs;
   uint32_t numSamples = 1;
-  bool generate = true;    ///< false: compute the prompt for its logits only
+  bool generate = true;    ///< false: compute the prompt for its logits or their report only
   uint64_t key = 0;        ///< whose it is; keys share the engine evenly (SchedulerQueue)
   int32_t priority = 0;    ///< lower comes first, among those of a key
   uint64_t deadlineMs = 0; ///< after submit(): it ends with Code::TimedOut; 0: none
@@ -57,6 +63,8 @@ struct Event {
   std::string text;   ///< what became certain; whole UTF-8 characters
   float logprob = 0;
   std::vector<TokenLogprob> top;
+  /// With the first event of sample 0, where asked for: of the prompt's tokens from the second on.
+  std::shared_ptr<const std::vector<TokenReport>> promptLogprobs;
   Finish finish = Finish::None;                ///< the last event of the sample says why it ended
   bool last = false;                           ///< the last event of the request
   std::string stop;                            ///< the stop string that ended it

@@ -11,6 +11,7 @@ namespace axiom::engine {
 namespace {
 
 constexpr float kExcluded = -std::numeric_limits<float>::infinity();
+constexpr size_t kMaxBadTokens = 65536;
 constexpr double kWeightOne = 1073741824.0; // 2^30
 /// exp(x) * 2^30 < 1 below this: the weight is 0 without computing it.
 constexpr double kNoWeight = -20.8;
@@ -45,6 +46,25 @@ Status checkSampling(const SamplingParams &p, uint32_t vocab) {
     return bad("frequency_penalty", p.frequencyPenalty, "-100 to 100, 0 = off");
   if (p.numLogprobs > kMaxLogprobs)
     return bad("logprobs", p.numLogprobs, "at most 128");
+  for (int32_t token : p.allowed)
+    if (token < 0 || static_cast<uint32_t>(token) >= vocab)
+      return {
+          Code::InvalidArgument,
+          format("allowed_token_ids names token %d, but the model has %u tokens", token, vocab)};
+  if (!std::ranges::is_sorted(p.allowed))
+    return {Code::InvalidArgument, "allowed_token_ids are not in rising order"};
+  size_t badTokens = 0;
+  for (const std::vector<int32_t> &word : p.badWords) {
+    badTokens += word.size();
+    if (word.empty())
+      return {Code::InvalidArgument, "a bad word has no tokens"};
+    for (int32_t token : word)
+      if (token < 0 || static_cast<uint32_t>(token) >= vocab)
+        return {Code::InvalidArgument,
+                format("bad_words names token %d, but the model has %u tokens", token, vocab)};
+  }
+  if (badTokens > kMaxBadTokens)
+    return bad("tokens of bad_words", static_cast<double>(badTokens), "at most 65536 together");
   for (auto &[token, bias] : p.logitBias) {
     if (token < 0 || static_cast<uint32_t>(token) >= vocab)
       return {Code::InvalidArgument,
@@ -56,8 +76,81 @@ Status checkSampling(const SamplingParams &p, uint32_t vocab) {
 }
 
 bool tilesSuffice(const SamplingParams &params, std::span<const int32_t> excluded) {
-  return params.temperature == 0.0f && !params.edits() && excluded.empty() && !params.wantLogprob &&
-         params.numLogprobs == 0;
+  return params.temperature == 0.0f && !params.edits() && !params.narrows() && excluded.empty() &&
+         !params.wantLogprob && params.numLogprobs == 0;
+}
+
+void Sampler::edit(const SamplingParams &params, const SampleInput &input) {
+  edited_.assign(input.logits.begin(), input.logits.end());
+  if (input.history && params.repetitionPenalty != 1.0f)
+    for (auto &[token, seen] : input.history->seen) {
+      float &l = edited_[static_cast<size_t>(token)];
+      l = l > 0.0f ? l / params.repetitionPenalty : l * params.repetitionPenalty;
+    }
+  if (input.history && (params.frequencyPenalty != 0.0f || params.presencePenalty != 0.0f))
+    for (auto &[token, count] : input.history->output) {
+      float &l = edited_[static_cast<size_t>(token)];
+      float frequency = params.frequencyPenalty * static_cast<float>(count);
+      l = l - frequency;
+      l = l - params.presencePenalty;
+    }
+  for (auto &[token, bias] : params.logitBias)
+    edited_[static_cast<size_t>(token)] += bias;
+  if (!params.allowed.empty()) {
+    size_t from = 0; // ids between two allowed ones go
+    for (int32_t token : params.allowed) {
+      auto end = static_cast<size_t>(token);
+      std::fill(edited_.begin() + static_cast<ptrdiff_t>(from),
+                edited_.begin() + static_cast<ptrdiff_t>(std::max(from, end)), kExcluded);
+      from = end + 1;
+    }
+    std::fill(edited_.begin() + static_cast<ptrdiff_t>(from), edited_.end(), kExcluded);
+  }
+  for (const std::vector<int32_t> &word : params.badWords) {
+    std::span<const int32_t> before = std::span(word).first(word.size() - 1);
+    if (before.size() <= input.output.size() &&
+        std::ranges::equal(before, input.output.last(before.size())))
+      edited_[static_cast<size_t>(word.back())] = kExcluded;
+  }
+  for (int32_t token : input.excluded)
+    edited_[static_cast<size_t>(token)] = kExcluded;
+}
+
+std::vector<TokenLogprob> Sampler::mostLikely(std::span<const float> logits, const RowStats &stats,
+                                              uint32_t count) {
+  std::vector<TokenLogprob> top;
+  if (count == 0)
+    return top;
+  candidates_.clear();
+  for (size_t i = 0; i < logits.size(); ++i)
+    candidates_.push_back({logits[i], static_cast<int32_t>(i), 0});
+  size_t kept = std::min<size_t>(count, candidates_.size());
+  std::partial_sort(candidates_.begin(), candidates_.begin() + static_cast<ptrdiff_t>(kept),
+                    candidates_.end(), [](const Candidate &a, const Candidate &b) {
+                      return a.logit != b.logit ? a.logit > b.logit : a.id < b.id;
+                    });
+  top.reserve(kept);
+  for (size_t i = 0; i < kept; ++i)
+    top.push_back(
+        {candidates_[i].id, static_cast<float>(logProbability(stats, candidates_[i].logit))});
+  return top;
+}
+
+Result<TokenReport> Sampler::report(std::span<const float> logits, std::span<const AxmTile> tiles,
+                                    int32_t token, uint32_t count) {
+  RowStats stats = joinTiles(tiles);
+  if (!stats.finite)
+    return {Code::Internal,
+            "the logits are not finite: the model's numbers overflow on this input"};
+  auto id = static_cast<size_t>(token);
+  float own = logits[id];
+  TokenReport report;
+  report.token = {token, static_cast<float>(logProbability(stats, own))};
+  report.rank = 1;
+  for (size_t i = 0; i < logits.size(); ++i)
+    report.rank += logits[i] > own || (logits[i] == own && i < id);
+  report.top = mostLikely(logits, stats, count);
+  return report;
 }
 
 Result<Choice> Sampler::sample(const SamplingParams &params, const SampleInput &input) {
@@ -70,28 +163,15 @@ Result<Choice> Sampler::sample(const SamplingParams &params, const SampleInput &
                                    input.position)};
   Choice choice;
   std::span<const float> logits = input.logits;
-  if (params.edits() || !input.excluded.empty()) {
-    edited_.assign(input.logits.begin(), input.logits.end());
-    if (input.history && params.repetitionPenalty != 1.0f)
-      for (auto &[token, seen] : input.history->seen) {
-        float &l = edited_[static_cast<size_t>(token)];
-        l = l > 0.0f ? l / params.repetitionPenalty : l * params.repetitionPenalty;
-      }
-    if (input.history && (params.frequencyPenalty != 0.0f || params.presencePenalty != 0.0f))
-      for (auto &[token, count] : input.history->output) {
-        float &l = edited_[static_cast<size_t>(token)];
-        float frequency = params.frequencyPenalty * static_cast<float>(count);
-        l = l - frequency;
-        l = l - params.presencePenalty;
-      }
-    for (auto &[token, bias] : params.logitBias)
-      edited_[static_cast<size_t>(token)] += bias;
-    for (int32_t token : input.excluded)
-      edited_[static_cast<size_t>(token)] = kExcluded;
+  if (params.edits() || params.narrows() || !input.excluded.empty()) {
+    edit(params, input);
     logits = edited_;
     choice.token = largest(logits);
     if (!(logits[static_cast<size_t>(choice.token)] > kExcluded))
-      return {Code::Internal, "no token may be chosen: every one is excluded"};
+      return {Code::InvalidArgument,
+              format("no token may come at position %u: what is allowed, bad words and min_tokens "
+                     "leave none",
+                     input.position)};
   } else {
     choice.token = stats.argmax;
   }
@@ -103,19 +183,7 @@ Result<Choice> Sampler::sample(const SamplingParams &params, const SampleInput &
   if (params.wantLogprob || params.numLogprobs > 0)
     choice.logprob =
         static_cast<float>(logProbability(stats, input.logits[static_cast<size_t>(choice.token)]));
-  if (params.numLogprobs > 0) {
-    candidates_.clear();
-    for (size_t i = 0; i < input.logits.size(); ++i)
-      candidates_.push_back({input.logits[i], static_cast<int32_t>(i), 0});
-    size_t count = std::min<size_t>(params.numLogprobs, candidates_.size());
-    std::partial_sort(candidates_.begin(), candidates_.begin() + static_cast<ptrdiff_t>(count),
-                      candidates_.end(), [](const Candidate &a, const Candidate &b) {
-                        return a.logit != b.logit ? a.logit > b.logit : a.id < b.id;
-                      });
-    for (size_t i = 0; i < count; ++i)
-      choice.top.push_back(
-          {candidates_[i].id, static_cast<float>(logProbability(stats, candidates_[i].logit))});
-  }
+  choice.top = mostLikely(input.logits, stats, params.numLogprobs);
   return choice;
 }
 

@@ -2,7 +2,8 @@
 // sequence's own tokens, and (seed, sample index, position): never on what else is in the batch.
 //
 // Order of operations:
-//   1. tokens that may not come yet (stop tokens before min tokens) are removed
+//   1. tokens that may not come are removed: those that are not allowed, the last token of a bad
+//      word whose others were the latest ones of the output, stop tokens before min tokens
 //   2. penalties: repetition (prompt and output), then frequency and presence (output only);
 //      l = l > 0 ? l / repetition : l * repetition;  l = l - frequency * count;  l = l - presence
 //   3. logit bias: l = l + bias                                (all in f32, each step rounded)
@@ -34,6 +35,8 @@ struct SamplingParams {
   float repetitionPenalty = 1.0f; ///< 1 = off
   float presencePenalty = 0.0f, frequencyPenalty = 0.0f;
   std::vector<std::pair<int32_t, float>> logitBias;
+  std::vector<int32_t> allowed;               ///< rising; only these may come; empty: all
+  std::vector<std::vector<int32_t>> badWords; ///< sequences that the output may not hold
   uint64_t seed = 0;
   uint32_t numLogprobs = 0; ///< most likely tokens to report; the chosen one comes always
   bool wantLogprob = false; ///< report the chosen token's log probability
@@ -42,6 +45,7 @@ struct SamplingParams {
     return repetitionPenalty != 1.0f || presencePenalty != 0.0f || frequencyPenalty != 0.0f ||
            !logitBias.empty();
   }
+  bool narrows() const { return !allowed.empty() || !badWords.empty(); }
 };
 
 inline constexpr uint32_t kMaxLogprobs = 128;
@@ -64,6 +68,17 @@ struct TokenHistory {
 struct TokenLogprob {
   int32_t token = 0;
   float logprob = 0; ///< of the model's own distribution: before penalties, bias and temperature
+
+  bool operator==(const TokenLogprob &) const = default;
+};
+
+/// What the model's own distribution says of one position's token.
+struct TokenReport {
+  TokenLogprob token;
+  uint32_t rank = 0;             ///< 1: the most likely one; ties go to the lower id
+  std::vector<TokenLogprob> top; ///< most likely first
+
+  bool operator==(const TokenReport &) const = default;
 };
 
 struct Choice {
@@ -76,6 +91,7 @@ struct SampleInput {
   std::span<const float> logits; ///< [vocab]; empty: the tiles do (tilesSuffice)
   std::span<const AxmTile> tiles;
   std::span<const int32_t> excluded;     ///< ids that may not be chosen
+  std::span<const int32_t> output = {};  ///< so far; needed when there are bad words
   const TokenHistory *history = nullptr; ///< needed when a penalty is on
   uint32_t sample = 0;                   ///< index among the request's samples
   uint32_t position = 0;                 ///< of the token to be chosen
@@ -86,9 +102,13 @@ bool tilesSuffice(const SamplingParams &params, std::span<const int32_t> exclude
 
 class Sampler {
 public:
-  /// Fails with Internal when a logit is not finite or every token is excluded, or when there are
-  /// no logits and tiles do not suffice.
+  /// Fails with Internal when a logit is not finite, or when there are no logits and tiles do not
+  /// suffice; with InvalidArgument when every token is excluded.
   Result<Choice> sample(const SamplingParams &params, const SampleInput &input);
+  /// Of `token` in a row of logits, with the `count` most likely ones. Fails with Internal when a
+  /// logit is not finite.
+  Result<TokenReport> report(std::span<const float> logits, std::span<const AxmTile> tiles,
+                             int32_t token, uint32_t count);
 
 private:
   struct Candidate {
@@ -96,6 +116,10 @@ private:
     int32_t id;
     uint64_t weight;
   };
+  /// edited_ = the logits after steps 1 to 3.
+  void edit(const SamplingParams &params, const SampleInput &input);
+  std::vector<TokenLogprob> mostLikely(std::span<const float> logits, const RowStats &stats,
+                                       uint32_t count);
   int32_t draw(const SamplingParams &params, const SampleInput &input,
                std::span<const float> logits);
 

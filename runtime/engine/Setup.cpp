@@ -120,7 +120,7 @@ Result<MemoryPlan> planMemory(const LoadedModel &model, const EngineSettings &se
 
 Result<std::unique_ptr<Engine>>
 createEngine(const LoadedModel &model, const EngineSettings &settings,
-             std::function<std::unique_ptr<TextStream>(bool)> newText) {
+             std::function<std::unique_ptr<TextStream>(TextOptions)> newText) {
   AXIOM_ASSIGN_OR_RETURN(MemoryPlan plan, planMemory(model, settings));
   if (!plan.fits())
     return {Code::Resource,

@@ -55,7 +55,7 @@ Result<MemoryPlan> planMemory(const LoadedModel &model, const EngineSettings &se
 /// Refuses what does not fit, with the largest that would.
 Result<std::unique_ptr<Engine>>
 createEngine(const LoadedModel &model, const EngineSettings &settings,
-             std::function<std::unique_ptr<TextStream>(bool freshText)> newText);
+             std::function<std::unique_ptr<TextStream>(TextOptions)> newText);
 
 } // namespace axiom::engine
 

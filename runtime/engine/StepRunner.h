@@ -23,6 +23,11 @@ public:
   virtual void setLayerHook(LayerHook) {}
 };
 
+struct TextOptions {
+  bool fresh = false;   ///< the text starts here: it does not go on with another
+  bool special = false; ///< special tokens are part of it
+};
+
 /// Turns the tokens of one sequence into text, piece by piece.
 class TextStream {
 public:

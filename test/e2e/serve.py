@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""axiom-serve on a tiny model: answers are axiom-run's, streams are whole answers in pieces, wrong requests are told apart, a client that
+"""axiom-serve on a tiny model: answers are axiom-run's, what is said of prompts is what generating says, streams are whole answers in pieces, wrong requests are told apart, a client that
 hangs up frees its memory, a full queue says when to come again, SIGTERM lets streams end. No figure is compared with a time."""
 import contextlib
 import http.client
@@ -114,6 +114,55 @@ def prefixes(check, server):
     check(server.metric("prefix_cache_hits_total") == 128, "hits are miscounted")
 
 
+def prompt_logprobs(check, server):
+    """What is said of a prompt is the same whole, alone, streamed, found before and as vLLM's field; and it is what generating says."""
+    own = server.post("/v1/completions", prompt="the quick", max_tokens=100, temperature=0, ignore_eos=True, logprobs=3, return_token_ids=True)[2]
+    written, tokens = own["choices"][0]["logprobs"], own["choices"][0]["prompt_token_ids"] + own["choices"][0]["token_ids"]
+    start = len(tokens) - 100
+    want = dict(prompt=tokens, max_tokens=2, echo=True, logprobs=3, temperature=0, ignore_eos=True)
+    status, _, echo = server.post("/v1/completions", **want)
+    check(status == 200 and echo["usage"]["prompt_tokens_details"]["cached_tokens"] == 0, f"echo with logprobs: {status} {echo}")
+    said = echo["choices"][0]["logprobs"]
+    check(said["token_logprobs"][0] is None and len(said["tokens"]) == len(tokens) + 2, f"positions of {len(tokens)} + 2: {said}")
+    for field in ("tokens", "token_logprobs", "top_logprobs"):
+        check(said[field][start:-2] == written[field], f"{field} of a prompt differ from those it was written with")
+    text = echo["choices"][0]["text"]
+    check(all(text[at:].startswith(token) for at, token in zip(said["text_offset"], said["tokens"])
+              if not token.startswith("bytes:") and not token.startswith("<|")),
+          "text_offset is not where the token is")
+    for n in (1, 2):
+        status, events, done = server.events("/v1/completions", **want, n=n)
+        for index in range(n):
+            parts = [c["logprobs"] for e in events for c in e["choices"] if c["index"] == index and c["logprobs"]]
+            joined = {field: sum((p[field] for p in parts), []) for field in said}
+            check(status == 200 and done and joined == said, f"streamed, n = {n}: {[f for f in said if joined[f] != said[f]]} differ")
+    alone = server.post("/v1/completions", **(want | {"max_tokens": 0}))[2]["choices"][0]
+    check(alone["logprobs"]["token_logprobs"] == said["token_logprobs"][:-2] and alone["finish_reason"] == "length", f"max_tokens 0: {alone}")
+    plain = server.post("/v1/completions", prompt="the quick", max_tokens=0, echo=True)[2]
+    check(plain["choices"][0]["text"] == "the quick" and plain["usage"]["completion_tokens"] == 0, f"the echo alone: {plain}")
+    field = server.post("/v1/completions", prompt=tokens, max_tokens=1, prompt_logprobs=2)[2]["choices"][0]["prompt_logprobs"]
+    check(field[0] is None and [p[str(t)]["logprob"] for p, t in zip(field[1:], tokens[1:])] == said["token_logprobs"][1:-2], f"prompt_logprobs: {field}")
+    check(all(p[str(t)]["rank"] == 1 for p, t in zip(field[start:], tokens[start:])), "a greedy token's rank")
+
+
+def narrowed(check, server):
+    """Which tokens may come, and special ones in the text."""
+    want = dict(prompt="the quick", max_tokens=30, temperature=0, ignore_eos=True, return_token_ids=True)
+    plain = server.post("/v1/completions", **want)[2]["choices"][0]
+    allowed = sorted(set(plain["token_ids"]) | {70, 71})[1::2]
+    got = server.post("/v1/completions", **want, allowed_token_ids=allowed)[2]["choices"][0]
+    check(set(got["token_ids"]) <= set(allowed), f"allowed {allowed}, got {got['token_ids']}")
+    text = plain["text"].lstrip()[:2]
+    got = server.post("/v1/completions", **want, bad_words=[text])[2]["choices"][0]
+    check(got["text"] != plain["text"], f"{text!r} comes first all the same: {got['text']!r}")
+    status, _, none = server.post("/v1/completions", **want, allowed_token_ids=[70], min_tokens=2, stop_token_ids=[70])
+    check(status == 400 and "no token may come" in none["error"]["message"], f"nothing is left: {status} {none}")
+    special = server.special  # an id, its text
+    for skip in (True, False):
+        got = server.post("/v1/completions", **(want | {"max_tokens": 1}), allowed_token_ids=[special[0]], skip_special_tokens=skip)[2]
+        check(got["choices"][0]["text"] == ("" if skip else special[1]), f"skip_special_tokens {skip}: {got}")
+
+
 def mistakes(check, server):
     def refused(what, status, code, path="/v1/completions", body=None, **request):
         got, _, text = server.ask("POST", path, request if body is None else body)
@@ -214,7 +263,11 @@ def everything(check, folder):
     axiom.compile_model(axiom.TINY / "llama-odd", artifact)
     with serving(artifact, "--kv-tokens", "2048") as server:
         server.context = json.loads(server.ask("GET", "/v1/models")[2])["data"][0]["max_model_len"]
+        special = next(t for t in json.loads((axiom.TINY / "llama-odd/tokenizer.json").read_text())["added_tokens"] if t["special"])
+        server.special = special["id"], special["content"]
         prefixes(check, server)
+        prompt_logprobs(check, server)
+        narrowed(check, server)
         answers(check, server, artifact)
         mistakes(check, server)
         status, out, err = server.stop()

@@ -1,7 +1,9 @@
 #include "runtime/serve/core/Generation.h"
 
 #include <algorithm>
+#include <iterator>
 #include <random>
+#include <utility>
 
 namespace axiom::serve {
 
@@ -57,15 +59,6 @@ std::optional<ApiError> Generation::unsupported() const {
   if (request_.toolChoice.kind == ToolChoice::Required ||
       request_.toolChoice.kind == ToolChoice::Named)
     return refuse("tool_choice", "a forced tool call");
-  if (request_.promptLogprobs || (request_.echo && request_.logprobs))
-    return refuse(request_.promptLogprobs ? "prompt_logprobs" : "echo",
-                  "log probabilities of the prompt");
-  if (request_.allowedTokens)
-    return refuse("allowed_token_ids", "a list of allowed tokens");
-  if (!request_.badWords.empty())
-    return refuse("bad_words", "a list of bad words");
-  if (!request_.skipSpecialTokens)
-    return refuse("skip_special_tokens", "text with special tokens");
   return std::nullopt;
 }
 
@@ -86,17 +79,27 @@ engine::RequestSpec Generation::spec(const Prompt &prompt, size_t index) const {
   s.frequencyPenalty = static_cast<float>(r.frequencyPenalty);
   for (auto &[token, bias] : r.logitBias)
     s.logitBias.emplace_back(token, static_cast<float>(bias));
+  if (r.allowedTokens) {
+    s.allowed = *r.allowedTokens;
+    std::ranges::sort(s.allowed);
+  }
+  s.badWords = badWords_;
   // Prompts of one request draw differently, as its samples do.
   s.seed = (r.seed ? static_cast<uint64_t>(*r.seed) : randomNumber()) + index;
   s.wantLogprob = r.logprobs.has_value();
   s.numLogprobs = count(r.logprobs.value_or(0));
   spec.maxTokens = count(r.maxTokens.value_or(0));
+  spec.generate = r.maxTokens != 0;
+  if (r.promptLogprobs || echoesLogprobs())
+    spec.promptLogprobs =
+        count(std::max(r.promptLogprobs.value_or(0), echoesLogprobs() ? *r.logprobs : 0));
   spec.minTokens = count(r.minTokens);
   spec.stopTokens = r.stopTokens;
   spec.stopStrings = r.stop;
   spec.ignoreEos = r.ignoreEos;
   spec.includeStop = r.includeStop;
   spec.freshText = chat() && !r.continueFinalMessage;
+  spec.specialText = !r.skipSpecialTokens;
   spec.numSamples = count(r.n);
   spec.priority = static_cast<int32_t>(std::clamp<int64_t>(r.priority, INT32_MIN, INT32_MAX));
   if (!r.cacheSalt.empty())
@@ -109,6 +112,8 @@ void Generation::begin() {
     return fail(*error);
   if (auto error = served_.prompts(request_, prompts_))
     return fail(*error);
+  if (auto error = served_.badWords(request_, badWords_))
+    return fail(*error);
   auto n = static_cast<size_t>(request_.n);
   std::vector<std::string> names;
   for (const Tool &tool : request_.tools)
@@ -118,6 +123,7 @@ void Generation::begin() {
   // Events may come before submit() returns: they wait for the lock.
   std::unique_lock lock(mutex_);
   answers_.resize(prompts_.size() * n);
+  reports_.resize(prompts_.size());
   for (size_t i = 0; i < answers_.size(); ++i) {
     Answer &answer = answers_[i];
     answer.choice.index = static_cast<uint32_t>(i);
@@ -126,9 +132,13 @@ void Generation::begin() {
       answer.tools = std::make_unique<ToolCallParser>(served_.toolFormat(), names);
   }
   for (size_t i = 0; i < prompts_.size(); ++i) {
+    usage_.promptTokens += prompts_[i].tokens.size();
+    engine::RequestSpec asked = spec(prompts_[i], i);
+    if (!asked.generate && !asked.promptLogprobs)
+      continue; // the echo alone
     uint64_t retryAfter = 0;
     auto id = served_.engine().submit(
-        spec(prompts_[i], i),
+        std::move(asked),
         [self = shared_from_this(), i](const engine::Event &event) { self->onEvent(i, event); },
         &retryAfter);
     if (!id.ok()) {
@@ -140,7 +150,6 @@ void Generation::begin() {
       return fail(apiError(id.status(), retryAfter));
     }
     ids_.push_back(*id);
-    usage_.promptTokens += prompts_[i].tokens.size();
   }
   std::vector<http::Header> headers;
   for (const std::string &warning : request_.warnings)
@@ -149,6 +158,15 @@ void Generation::begin() {
     responder_.start(200, "text/event-stream; charset=utf-8", std::move(headers));
   lock.unlock();
   responder_.onClose([self = shared_from_this()](http::CloseReason) { self->cancel(); });
+  if (!ids_.empty())
+    return;
+  for (size_t i = 0; i < prompts_.size(); ++i) {
+    engine::Event event;
+    event.promptTokens = static_cast<uint32_t>(prompts_[i].tokens.size());
+    event.finish = engine::Finish::Length;
+    event.last = true;
+    onEvent(i, event);
+  }
 }
 
 void Generation::cancel() {
@@ -193,11 +211,43 @@ void Generation::addLogprobs(Answer &answer, const engine::Event &event) {
   const Tokenizer &tokenizer = *served_.model().tokenizer;
   PositionLogprobs position;
   position.token = {event.token, tokenizer.tokenBytes(event.token), event.logprob};
+  position.hidden = hides(event.token);
   for (const engine::TokenLogprob &top : event.top)
     position.top.push_back({top.token, tokenizer.tokenBytes(top.token), top.logprob});
   if (!answer.choice.logprobs)
     answer.choice.logprobs.emplace();
   answer.choice.logprobs->push_back(std::move(position));
+}
+
+/// Whether a token has no part in the text.
+bool Generation::hides(int32_t token) const {
+  auto &tokenizer = served_.model().tokenizer;
+  return request_.skipSpecialTokens && tokenizer && tokenizer->isSpecial(token);
+}
+
+/// Of all tokens of a prompt, with the `top` most likely ones; the first has no probability.
+std::vector<PositionLogprobs> Generation::promptReport(size_t prompt, uint32_t top) const {
+  std::vector<PositionLogprobs> positions;
+  if (!reports_[prompt])
+    return positions;
+  auto text = [&](const engine::TokenLogprob &of) {
+    auto &tokenizer = served_.model().tokenizer;
+    return TokenText{of.token, tokenizer ? tokenizer->tokenBytes(of.token) : "", of.logprob};
+  };
+  positions.reserve(reports_[prompt]->size() + 1);
+  const Prompt &from = prompts_[prompt];
+  size_t count = from.tokens.size();
+  auto hidden = [&](size_t i) {
+    return from.fromText ? i < from.before || i + from.after >= count : hides(from.tokens[i]);
+  };
+  positions.push_back({text({from.tokens[0], 0}), /*known=*/false, {}, 0, hidden(0)});
+  for (const engine::TokenReport &report : *reports_[prompt]) {
+    PositionLogprobs position{text(report.token), true, {}, report.rank, hidden(positions.size())};
+    for (size_t i = 0; i < std::min<size_t>(top, report.top.size()); ++i)
+      position.top.push_back(text(report.top[i]));
+    positions.push_back(std::move(position));
+  }
+  return positions;
 }
 
 /// The event's part into the choice. On the engine's thread, under the lock.
@@ -247,6 +297,22 @@ EventUsage Generation::eventUsage(const engine::Event &event) const {
 }
 
 void Generation::onEvent(size_t prompt, const engine::Event &event) {
+  std::lock_guard lock(mutex_);
+  if (event.promptLogprobs) {
+    reports_[prompt] = event.promptLogprobs;
+  } else if (request_.stream && echoesLogprobs() && !reports_[prompt] && event.status.ok() &&
+             event.finish != engine::Finish::Cancelled) {
+    held_.emplace_back(prompt, event); // another sample was faster than the first
+    return;
+  }
+  handle(prompt, event);
+  if (!event.promptLogprobs)
+    return;
+  for (auto &[of, held] : std::exchange(held_, {}))
+    of == prompt ? handle(of, held) : void(held_.emplace_back(of, std::move(held)));
+}
+
+void Generation::handle(size_t prompt, const engine::Event &event) {
   std::unique_lock lock(mutex_);
   Answer &answer = answers_[prompt * static_cast<size_t>(request_.n) + event.sample];
   count(answer, event);
@@ -271,6 +337,8 @@ void Generation::onEvent(size_t prompt, const engine::Event &event) {
   }
   if (first && request_.echo)
     answer.choice.text = prompts_[prompt].text;
+  if (first && request_.stream && echoesLogprobs())
+    answer.choice.logprobs = promptReport(prompt, static_cast<uint32_t>(*request_.logprobs));
   take(answer, event);
   if (event.finish != engine::Finish::None)
     ++ended_;
@@ -306,14 +374,25 @@ void Generation::finish() {
   }
   std::vector<Choice> choices;
   for (Answer &answer : answers_) {
+    size_t prompt = answer.choice.index / static_cast<size_t>(request_.n);
+    if (echoesLogprobs()) {
+      auto all = promptReport(prompt, static_cast<uint32_t>(*request_.logprobs));
+      if (answer.choice.logprobs)
+        std::ranges::move(*answer.choice.logprobs, std::back_inserter(all));
+      answer.choice.logprobs = std::move(all);
+    }
+    if (request_.promptLogprobs && !chat())
+      answer.choice.promptLogprobs =
+          promptReport(prompt, static_cast<uint32_t>(*request_.promptLogprobs));
     if (request_.returnTokenIds && !chat())
-      answer.choice.promptTokenIds =
-          prompts_[answer.choice.index / static_cast<size_t>(request_.n)].tokens;
+      answer.choice.promptTokenIds = prompts_[prompt].tokens;
     choices.push_back(std::move(answer.choice));
   }
   http::Response response;
   if (chat()) {
     PromptReport report;
+    if (request_.promptLogprobs)
+      report.logprobs = promptReport(0, static_cast<uint32_t>(*request_.promptLogprobs));
     if (request_.returnTokenIds)
       report.tokenIds = prompts_[0].tokens;
     response.body = chatCompletion(head_, choices, usage_, report);

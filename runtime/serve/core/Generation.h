@@ -45,6 +45,11 @@ private:
   void count(Answer &answer, const engine::Event &event);
   void addLogprobs(Answer &answer, const engine::Event &event);
   void finish();
+  /// The prompt's log probabilities are a part of each answer.
+  bool echoesLogprobs() const { return request_.echo && request_.logprobs.has_value(); }
+  bool hides(int32_t token) const;
+  std::vector<openai::PositionLogprobs> promptReport(size_t prompt, uint32_t top) const;
+  void handle(size_t prompt, const engine::Event &event);
   openai::EventUsage eventUsage(const engine::Event &event) const;
   void emit(const std::string &json);
   void write(std::string_view bytes);
@@ -57,10 +62,14 @@ private:
   const Clock::time_point arrival_ = Clock::now();
   openai::AnswerHead head_;
   std::vector<Prompt> prompts_;
+  std::vector<std::vector<int32_t>> badWords_;
 
   std::recursive_mutex mutex_; ///< of what follows; the responder may call back from within
   std::vector<engine::RequestId> ids_;
   std::vector<Answer> answers_; ///< prompt by prompt, sample by sample
+  using Reports = std::shared_ptr<const std::vector<engine::TokenReport>>;
+  std::vector<Reports> reports_;                       ///< of each prompt, once they are there
+  std::vector<std::pair<size_t, engine::Event>> held_; ///< of a stream, until they are
   openai::Usage usage_;
   size_t ended_ = 0; ///< of answers_
   bool cancelled_ = false, failed_ = false;

@@ -162,13 +162,19 @@ std::optional<ApiError> ServedModel::prompts(const Request &request,
       return invalidRequest("messages", "invalid_value", chat.status().message());
     prompts.push_back({api::encodeChat(*model_, *chat), {}});
   }
-  for (const std::string &text : request.prompts.texts)
-    prompts.push_back({model_->tokenizer->encode(
-                           text, {.addSpecial = request.addSpecialTokens, .parseSpecial = true}),
-                       request.echo ? text : std::string()});
+  for (const std::string &text : request.prompts.texts) {
+    const Tokenizer &tokenizer = *model_->tokenizer;
+    bool special = request.addSpecialTokens;
+    Prompt prompt{tokenizer.encode(text, {.addSpecial = special, .parseSpecial = true}),
+                  request.echo ? text : std::string()};
+    prompt.before = special ? static_cast<uint32_t>(tokenizer.prefixIds().size()) : 0;
+    prompt.after = special ? static_cast<uint32_t>(tokenizer.suffixIds().size()) : 0;
+    prompt.fromText = true;
+    prompts.push_back(std::move(prompt));
+  }
   for (const std::vector<int32_t> &tokens : request.prompts.tokens)
     prompts.push_back({tokens, request.echo && model_->tokenizer
-                                   ? model_->tokenizer->decode(tokens, true)
+                                   ? model_->tokenizer->decode(tokens, request.skipSpecialTokens)
                                    : std::string()});
   for (const Prompt &prompt : prompts) {
     if (prompt.tokens.empty())
@@ -178,6 +184,27 @@ std::optional<ApiError> ServedModel::prompts(const Request &request,
     uint64_t asked = static_cast<uint64_t>(request.maxTokens.value_or(0));
     if (size + std::max<uint64_t>(asked, 1) > most)
       return contextLengthExceeded(field, size, asked, most);
+  }
+  return std::nullopt;
+}
+
+std::optional<ApiError> ServedModel::badWords(const Request &request,
+                                              std::vector<std::vector<int32_t>> &words) const {
+  if (!request.badWords.empty() && !model_->tokenizer)
+    return apiError(api::noTokenizer());
+  for (const std::string &word : request.badWords) {
+    size_t spaces = std::min(word.find_first_not_of(' '), word.size());
+    std::string text = word.substr(spaces == word.size() ? 0 : spaces);
+    auto encode = [&](const std::string &what) {
+      return model_->tokenizer->encode(what, {.addSpecial = false, .parseSpecial = true});
+    };
+    std::vector<int32_t> bare = encode(text), spaced = encode(" " + text);
+    // What ends with the bare word's tokens is excluded with it.
+    bool covered = bare.size() <= spaced.size() &&
+                   std::ranges::equal(bare, std::span(spaced).last(bare.size()));
+    for (std::vector<int32_t> &tokens : {std::ref(bare), std::ref(spaced)})
+      if (!tokens.empty() && !(&tokens == &spaced && covered && !bare.empty()))
+        words.push_back(std::move(tokens));
   }
   return std::nullopt;
 }

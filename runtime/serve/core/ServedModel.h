@@ -27,6 +27,9 @@ struct ModelSettings {
 struct Prompt {
   std::vector<int32_t> tokens;
   std::string text; ///< for echo
+  /// Tokens before and after those of `text`; of a prompt that came as tokens: none.
+  uint32_t before = 0, after = 0;
+  bool fromText = false;
 };
 
 class ServedModel {
@@ -45,6 +48,10 @@ public:
   /// All prompts of a request; an error names the field.
   std::optional<openai::ApiError> prompts(const openai::Request &request,
                                           std::vector<Prompt> &prompts) const;
+
+  /// Token sequences of bad_words: each text by itself, and as it is after a space.
+  std::optional<openai::ApiError> badWords(const openai::Request &request,
+                                           std::vector<std::vector<int32_t>> &words) const;
 
 private:
   std::shared_ptr<api::ModelState> model_;

@@ -79,7 +79,7 @@ constexpr Field kFields[] = {
   {.name = "repetition_penalty", .in = kGenerate, .types = kNumber, .range = real(0.01, 100), .byDefault = "1", .doc = "Divides a positive logit, multiplies a negative one, of tokens in prompt and output; 1 = off", .store = store<&Draft::repetitionPenalty>},
   {.name = "logit_bias", .in = kGenerate, .types = kBiases, .range = real(-100, 100), .items = {0, 4096}, .doc = "Added to the logits: token id to number", .example = R"({"0":-100})", .store = store<&Draft::logitBias>},
   {.name = "allowed_token_ids", .in = kGenerate, .types = kTokens, .range = kTokenId, .items = {1, 65536}, .doc = "Only these tokens may come", .store = store<&Draft::allowedTokens>},
-  {.name = "bad_words", .in = kGenerate, .types = kStrings, .items = {0, 1024}, .length = {1, 256}, .doc = "Texts that may not come", .store = store<&Draft::badWords>},
+  {.name = "bad_words", .in = kGenerate, .types = kStrings, .items = {0, 1024}, .length = {1, 256}, .doc = "Texts that may not come, as sequences of tokens, by themselves and after a space", .store = store<&Draft::badWords>},
   {.name = "use_beam_search", .in = kGenerate, .types = kBool, .handling = kRefused, .neutral = "[false]", .doc = "Beam search", .reason = "there is no beam search; use n for several samples"},
   {.name = "length_penalty", .in = kGenerate, .types = kNumber, .handling = kRefused, .neutral = "[1.0]", .doc = "Of beam search", .reason = "there is no beam search"},
   {.name = "best_of", .in = kCompletion, .types = kInteger, .range = whole(1, Limit::Samples), .doc = "Only the same value as n: all samples are returned", .store = store<&Draft::bestOf>},

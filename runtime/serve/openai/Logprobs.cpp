@@ -98,7 +98,7 @@ void textLogprobs(JsonWriter &w, const std::vector<PositionLogprobs> &positions,
   uint64_t offset = options.firstOffset;
   for (const PositionLogprobs &position : positions) {
     w.natural(offset);
-    offset += characters(position.token.bytes);
+    offset += position.hidden ? 0 : characters(position.token.bytes);
   }
   w.endArray().endObject();
 }
@@ -122,8 +122,8 @@ void promptLogprobs(JsonWriter &w, const std::vector<PositionLogprobs> &position
       add(position.top[i], i + 1);
       among = among || position.top[i].id == position.token.id;
     }
-    if (!among) // its rank is beyond the reported ones and not known
-      add(position.token, 0);
+    if (!among)
+      add(position.token, position.rank);
     w.endObject();
   }
   w.endArray();

@@ -82,6 +82,10 @@ private:
     if (d_.maxTokens == 0 && !d_.echo && !d_.promptLogprobs)
       return fail("max_tokens", "invalid_value",
                   "max_tokens is 0: it must be at least 1 without echo or prompt_logprobs");
+    if (d_.maxTokens == 0 && d_.n != 1)
+      return fail("n", "invalid_value",
+                  format("n is %lld: it must be 1 with max_tokens 0, which gives the prompt alone",
+                         wide(d_.n)));
     auto samples = static_cast<int64_t>(std::max<size_t>(d_.prompts.size(), 1)) * d_.n;
     if (samples > std::max(reader_.limits.prompts, reader_.limits.samples))
       return fail("n", "invalid_value",

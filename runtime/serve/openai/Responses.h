@@ -45,6 +45,8 @@ struct PositionLogprobs {
   TokenText token;
   bool known = true; ///< false: the first token of a prompt has no probability
   std::vector<TokenText> top;
+  uint32_t rank = 0;   ///< of the token, 1 is the most likely; 0: not known
+  bool hidden = false; ///< the text has no part of it: a special token that is left out
 };
 
 struct LogprobOptions {

@@ -15,7 +15,7 @@ std::unique_ptr<Engine> makeEngine(SchedulerLimits limits, uint32_t blocks, bool
     *runner = fake.get();
   ModelInfo info = FakeRunner::info(context);
   if (text)
-    info.newText = [](bool) { return std::make_unique<FakeText>(); };
+    info.newText = [](TextOptions) { return std::make_unique<FakeText>(); };
   EngineOptions options;
   options.limits = limits;
   options.numBlocks = blocks;
@@ -228,6 +228,72 @@ TEST(Engine, RowsComeOnceAndInOrder) {
       EXPECT_EQ(seen[i], expected);
     }
   }
+}
+
+// Whether found, split, preempted or beside others: what is said of a prompt is what its rows say.
+TEST(Engine, PromptLogprobs) {
+  std::vector<int32_t> prompt;
+  for (int32_t i = 0; i < 150; ++i)
+    prompt.push_back(i % 7);
+  auto engine = makeEngine({40, 4, 6}, 5);
+  collect(*engine, submit(*engine, greedySpec(prompt, 2))); // its blocks could be found
+  RequestSpec spec = greedySpec(prompt, 3);
+  spec.promptLogprobs = 2;
+  spec.numSamples = 2;
+  RequestSpec alone = spec;
+  alone.generate = false;
+  alone.numSamples = 1;
+  // It grows until the others have to give way.
+  RequestId other = submit(*engine, greedySpec(std::vector<int32_t>(120, 1), 200));
+  std::vector<RequestId> ids = {submit(*engine, spec), submit(*engine, alone)};
+  for (RequestId id : ids) {
+    auto events = collect(*engine, id);
+    std::vector<const Event *> with;
+    for (const Event &event : events)
+      if (event.promptLogprobs)
+        with.push_back(&event);
+    ASSERT_EQ(with.size(), 1u);
+    EXPECT_EQ(with[0]->sample, 0u);
+    EXPECT_EQ(with[0]->outputTokens, id == ids[0] ? 1u : 0u) << "the first event";
+    EXPECT_EQ(with[0]->cachedTokens, 0u);
+    ASSERT_EQ(with[0]->promptLogprobs->size(), prompt.size() - 1);
+    Sampler sampler;
+    AxmTile tile;
+    std::vector<float> row(FakeRunner::kVocab);
+    for (size_t i = 1; i < prompt.size(); ++i) {
+      FakeRunner::fillLogits({prompt.begin(), prompt.begin() + static_cast<ptrdiff_t>(i)}, row);
+      computeTiles(row, {&tile, 1});
+      auto expected = sampler.report(row, {&tile, 1}, prompt[i], 2);
+      ASSERT_EQ((*with[0]->promptLogprobs)[i - 1], *expected) << i;
+    }
+    if (id == ids[0])
+      EXPECT_EQ(tokensOf(events), FakeRunner::greedy(prompt, 3));
+  }
+  collect(*engine, other);
+  EXPECT_GT(engine->stats().preemptions, 0u);
+  // One token has nothing before it.
+  spec = greedySpec({5}, 1);
+  spec.promptLogprobs = 0;
+  auto events = collect(*engine, submit(*engine, spec));
+  ASSERT_TRUE(events[0].promptLogprobs);
+  EXPECT_TRUE(events[0].promptLogprobs->empty());
+  spec.promptLogprobs = 129;
+  EXPECT_FALSE(engine->submit(spec).ok());
+}
+
+TEST(Engine, BadWordsAreSequencesOfTheOutput) {
+  // The model alone says a, b, ...: without b, after a.
+  std::vector<int32_t> prompt{1, 2, 3}, own = FakeRunner::greedy(prompt, 2);
+  auto engine = makeEngine({64, 4, 4}, 8);
+  RequestSpec spec = greedySpec(prompt, 2);
+  spec.sampling.badWords = {{3, own[0]}, {own[0], own[1]}};
+  auto tokens = tokensOf(collect(*engine, submit(*engine, spec)));
+  EXPECT_EQ(tokens[0], own[0]) << "3 is in the prompt, not in the output";
+  EXPECT_NE(tokens[1], own[1]);
+  spec.sampling.badWords = {};
+  spec.sampling.allowed = {7, 8};
+  for (int32_t token : tokensOf(collect(*engine, submit(*engine, spec))))
+    EXPECT_TRUE(token == 7 || token == 8);
 }
 
 TEST(Engine, ThreadServesManyCallers) {

@@ -244,6 +244,77 @@ TEST(Sampler, RefusesNonFiniteAndExcluded) {
   EXPECT_FALSE(Sampler().sample(at(0), input).ok());
 }
 
+TEST(Sampler, OnlyAllowedTokensCome) {
+  std::vector<float> logits(2000, 1.0f);
+  logits[700] = 5.0f;
+  Row row(logits);
+  SamplingParams p = at(0);
+  p.allowed = {0, 3, 1999};
+  EXPECT_EQ(pick(p, row.input()), 0);
+  p.logitBias = {{1999, 1.0f}, {700, 100.0f}};
+  EXPECT_EQ(pick(p, row.input()), 1999) << "a bias allows nothing";
+  p = at(2);
+  p.allowed = {3, 700, 1999};
+  auto s = shares(p, row, 4000);
+  EXPECT_EQ(s.size(), 3u);
+  EXPECT_GT(s[700], s[3]);
+  // What is reported stays the model's own distribution.
+  p.wantLogprob = true;
+  p.temperature = 0;
+  p.allowed = {3};
+  auto choice = Sampler().sample(p, row.input());
+  EXPECT_NEAR(choice->logprob, 1.0 - std::log(1999 * std::exp(1.0) + std::exp(5.0)), 1e-5);
+  std::vector<int32_t> excluded{3};
+  SampleInput input = row.input();
+  input.excluded = excluded;
+  EXPECT_EQ(Sampler().sample(p, input).status().code(), Code::InvalidArgument);
+  p.allowed = {5, 2};
+  EXPECT_FALSE(checkSampling(p, 2000).ok());
+  p.allowed = {2000};
+  EXPECT_FALSE(checkSampling(p, 2000).ok());
+}
+
+TEST(Sampler, BadWordsDoNotEnd) {
+  Row row({1.0f, 2.0f, 3.0f, 4.0f});
+  SamplingParams p = at(0);
+  p.badWords = {{3}, {0, 1, 2}};
+  auto after = [&](std::vector<int32_t> output) {
+    SampleInput input = row.input();
+    input.output = output;
+    return pick(p, input);
+  };
+  EXPECT_EQ(after({}), 2);
+  EXPECT_EQ(after({1}), 2) << "shorter than what comes before the word's last token";
+  EXPECT_EQ(after({0, 1}), 1);
+  EXPECT_EQ(after({3, 0, 1}), 1);
+  EXPECT_EQ(after({0, 1, 1}), 2);
+  EXPECT_FALSE(tilesSuffice(p, {}));
+  p.badWords = {{}};
+  EXPECT_FALSE(checkSampling(p, 4).ok());
+  p.badWords = {{4}};
+  EXPECT_FALSE(checkSampling(p, 4).ok());
+}
+
+TEST(Sampler, ReportsAToken) {
+  Row row({1.0f, 3.0f, 2.0f, 3.0f});
+  auto report = Sampler().report(row.logits, row.tiles, 3, 3);
+  ASSERT_TRUE(report.ok());
+  EXPECT_EQ(report->rank, 2u) << "of equal ones the lower id comes first";
+  ASSERT_EQ(report->top.size(), 3u);
+  EXPECT_EQ(report->top[0].token, 1);
+  EXPECT_EQ(report->top[1], report->token);
+  EXPECT_EQ(report->top[2].token, 2);
+  // To the bit what is said of a token that is sampled.
+  SamplingParams p = at(0);
+  p.numLogprobs = 3;
+  auto choice = Sampler().sample(p, row.input());
+  EXPECT_EQ(choice->logprob, report->top[0].logprob);
+  EXPECT_EQ(choice->top, report->top);
+  EXPECT_EQ(Sampler().report(row.logits, row.tiles, 0, 0)->rank, 4u);
+  Row bad({1.0f, NAN});
+  EXPECT_FALSE(Sampler().report(bad.logits, bad.tiles, 0, 1).ok());
+}
+
 TEST(Sampler, LogprobsSumToOne) {
   std::vector<float> logits;
   for (int i = 0; i < 2500; ++i)

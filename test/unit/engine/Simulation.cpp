@@ -34,6 +34,7 @@ void Totals::add(const Totals &other) {
   flood += other.flood;
   draftTokens += other.draftTokens;
   accepted += other.accepted;
+  reports += other.reports;
 }
 
 void Runner::logits(uint64_t state, int32_t last, std::span<float> row) {
@@ -148,6 +149,12 @@ RequestSpec Simulation::makeSpec() {
     spec.rows = [](uint32_t, uint32_t, std::span<const float>) {};
     spec.rowsFrom = upTo(static_cast<uint32_t>(spec.prompt.size()));
   }
+  if (oneIn(6))
+    spec.promptLogprobs = upTo(4);
+  if (oneIn(8))
+    spec.sampling.allowed = {0, 1, 2, 9, 30};
+  if (oneIn(6)) // what the model likes to say
+    spec.sampling.badWords = {{3}, {0, 0}, {1, 3, 4}, {2, 1}};
   spec.key = clients_[upTo(static_cast<uint32_t>(clients_.size()))].key;
   if (oneIn(4))
     spec.priority = static_cast<int32_t>(upTo(5)) - 2;
@@ -224,6 +231,7 @@ std::string Simulation::checkTokens(const Live &live, uint32_t sample, bool whol
     input.logits = std::span<const float>(row).first(Runner::kVocab);
     input.tiles = {&tile, 1};
     input.sample = sample;
+    input.output = std::span<const int32_t>(tokens).subspan(spec.prompt.size());
     input.position = static_cast<uint32_t>(tokens.size());
     int32_t expected = sampler.sample(spec.sampling, input)->token;
     if (got[i] != expected)
@@ -234,6 +242,37 @@ std::string Simulation::checkTokens(const Live &live, uint32_t sample, bool whol
   return whole && !end ? "it ended too early" : std::string();
 }
 
+/// What is said of the prompt is what its rows alone say, and comes once.
+std::string Simulation::checkPrompt(Live &live, const Event &event) {
+  const RequestSpec &spec = live.spec;
+  bool whole = event.finish == Finish::Stop || event.finish == Finish::Length;
+  if (!event.promptLogprobs)
+    return event.sample == 0 && spec.promptLogprobs && !live.reported && (whole || event.token >= 0)
+               ? "a token comes before what is said of the prompt"
+               : std::string();
+  if (!spec.promptLogprobs || live.reported || event.sample != 0)
+    return "something is said of the prompt, unasked or again";
+  live.reported = true;
+  ++totals_.reports;
+  if (event.cachedTokens != 0)
+    return "a prompt was found, but all of its rows are asked for";
+  if (event.promptLogprobs->size() + 1 != spec.prompt.size())
+    return format("%zu of %zu tokens are said", event.promptLogprobs->size(), spec.prompt.size());
+  alignas(64) float row[Runner::kStride];
+  AxmTile tile;
+  Sampler sampler;
+  for (size_t i = 1; i < spec.prompt.size(); ++i) {
+    Runner::logits(Runner::stateOf(std::span(spec.prompt).first(i)), spec.prompt[i - 1], row);
+    std::span<const float> logits = std::span<const float>(row).first(Runner::kVocab);
+    computeTiles(logits, {&tile, 1});
+    TokenReport expected =
+        *sampler.report(logits, {&tile, 1}, spec.prompt[i], *spec.promptLogprobs);
+    if ((*event.promptLogprobs)[i - 1] != expected)
+      return format("what is said of the prompt's token %zu is not what it says alone", i);
+  }
+  return {};
+}
+
 std::string Simulation::onEvent(const Event &event) {
   auto found = live_.find(event.request);
   if (found == live_.end())
@@ -241,7 +280,9 @@ std::string Simulation::onEvent(const Event &event) {
   Live &live = found->second;
   digest_ = mix(digest_ ^ mix(event.request * 64 + event.sample) ^
                 static_cast<uint64_t>(event.token + 2) ^ static_cast<uint64_t>(event.finish) << 32);
-  std::string problem;
+  std::string problem = checkPrompt(live, event);
+  if (!problem.empty())
+    return problem;
   if (event.token >= 0) {
     if (!live.started) {
       live.started = true;

@@ -19,6 +19,7 @@ struct Totals {
   uint64_t requests = 0, refused = 0, timedOut = 0, cancelled = 0, failed = 0, complete = 0;
   uint64_t preemptions = 0, prefixHits = 0, mixedSteps = 0, splitPrompts = 0;
   uint64_t steps = 0, flood = 0, draftTokens = 0, accepted = 0;
+  uint64_t reports = 0; ///< of prompts
   void add(const Totals &other);
 };
 
@@ -63,7 +64,7 @@ private:
     RequestSpec spec;
     uint64_t key = 0;
     std::map<uint32_t, std::vector<int32_t>> tokens; ///< by sample
-    bool cancelled = false, started = false;
+    bool cancelled = false, started = false, reported = false;
     bool flood = false;
     std::vector<uint64_t> servedBefore{}; ///< of each client, when it was submitted
   };
@@ -74,6 +75,7 @@ private:
   std::string submit(bool flood);
   std::string onEvent(const Event &event);
   std::string checkFirst(const Live &live);
+  std::string checkPrompt(Live &live, const Event &event);
   std::string checkTokens(const Live &live, uint32_t sample, bool whole);
   std::string finish();
 

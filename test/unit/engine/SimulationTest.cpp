@@ -53,6 +53,7 @@ TEST_P(SimulationSeeds, NothingIsLostMixedUpOrStarved) {
   EXPECT_GT(totals.splitPrompts, count);
   EXPECT_GT(totals.flood, count);
   EXPECT_GT(totals.accepted, 5 * count);
+  EXPECT_GT(totals.reports, count / 2);
   EXPECT_GT(totals.draftTokens, totals.accepted + 5 * count);
   RecordProperty("requests", std::to_string(totals.requests));
   RecordProperty("steps", std::to_string(totals.steps));

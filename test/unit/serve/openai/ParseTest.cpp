@@ -172,6 +172,7 @@ TEST(Parse, FieldsThatMustAgree) {
   EXPECT_TRUE(completion(R"(,"best_of":2,"n":2)").ok());
   EXPECT_FALSE(completion(R"(,"max_tokens":0)").ok());
   EXPECT_TRUE(completion(R"(,"max_tokens":0,"echo":true)").ok());
+  EXPECT_FALSE(completion(R"(,"max_tokens":0,"echo":true,"n":2)").ok());
   EXPECT_TRUE(completion(R"(,"max_tokens":0,"prompt_logprobs":1)").ok());
   EXPECT_FALSE(completion(R"(,"n":5)", R"(["a","b","c","d"])").ok());
   EXPECT_TRUE(completion(R"(,"n":4)", R"(["a","b","c","d"])").ok());

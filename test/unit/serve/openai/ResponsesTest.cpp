@@ -133,6 +133,14 @@ TEST(Responses, PromptLogprobs) {
       parse(chatCompletion(kHead, std::vector{Choice{}}, {}, {positions, std::vector<int32_t>{4}}));
   EXPECT_EQ(json["prompt_logprobs"].dump(), expected);
   EXPECT_EQ(json["prompt_token_ids"].dump(), "[4]");
+  choice.promptLogprobs->at(1).rank = 7;
+  json = parse(textCompletion(kHead, std::vector{choice}, {}));
+  EXPECT_EQ(json["choices"][0]["prompt_logprobs"][1]["5"]["rank"], 7);
+  // What the text has no part of takes no room in it.
+  choice.logprobs = positions;
+  choice.logprobs->at(1).hidden = true;
+  json = parse(textCompletion(kHead, std::vector{choice}, {}));
+  EXPECT_EQ(json["choices"][0]["logprobs"]["text_offset"].dump(), "[0,1,1]");
 }
 
 TEST(Responses, TextEvents) {
