@@ -2,7 +2,8 @@
 """Axiom against llama.cpp, and a fork of it, on the same machine and model, interleaved.
 
     compare.py MODEL.axm MODEL.gguf [MORE.gguf...] --peer DIR [--ik DIR] [--rows prefill,decode,...] [--rounds 5] [--json OUT.json]
-    compare.py --build-peer DIR      downloads llama-cpp-python's source from PyPI and builds its tools into DIR (20 minutes)
+    compare.py --build-peer DIR      downloads llama-cpp-python's source from PyPI and builds its tools into DIR (20 minutes), or only
+                                     those that --peer-tools names; serve_compare.py needs llama-server
 
 DIR holds llama-bench and llama-batched-bench; --ik those of a second engine, which runs the --ik-gguf files (default: all). With several
 GGUFs a ratio is that to the fastest of llama.cpp's. Rows (--rows, default the first three):
@@ -36,7 +37,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 ROWS = ["prefill", "decode", "batch8", "seq8", "seq32", "long", "deep", "start"]
 DEFAULT_ROWS = ROWS[:3]
-PEER_TOOLS = ("llama-bench", "llama-batched-bench", "llama-perplexity", "llama-quantize", "llama-imatrix")
+PEER_TOOLS = ("llama-bench", "llama-batched-bench", "llama-perplexity", "llama-quantize", "llama-imatrix", "llama-server")
 START_PROMPT = "The capital of France is"  # 5 tokens
 
 
@@ -48,7 +49,7 @@ def peer_compiler():
     return []
 
 
-def build_peer(folder):
+def build_peer(folder, tools):
     folder = pathlib.Path(folder).resolve()
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as temporary:
@@ -62,8 +63,8 @@ def build_peer(folder):
         subprocess.run(["cmake", "-G", "Ninja", "-S", source, "-B", build, "-DCMAKE_BUILD_TYPE=Release", "-DGGML_NATIVE=ON",
                         *peer_compiler(),
                         "-DLLAMA_CURL=OFF", "-DLLAMA_BUILD_UI=OFF", "-DLLAMA_BUILD_TESTS=OFF", "-DBUILD_SHARED_LIBS=OFF"], check=True)
-        subprocess.run(["ninja", "-C", build, *PEER_TOOLS], check=True)
-        for name in PEER_TOOLS:
+        subprocess.run(["ninja", "-C", build, *tools], check=True)
+        for name in tools:
             shutil.copy(build / "bin" / name, folder)
         shutil.rmtree(build)
     print(f"{archive.name}: tools in {folder}")
@@ -329,6 +330,7 @@ def arguments():
     parser.add_argument("--ik-gguf", type=path, action="append")
     parser.add_argument("--ik-args", default="")
     parser.add_argument("--build-peer", metavar="DIR")
+    parser.add_argument("--peer-tools", default=",".join(PEER_TOOLS), help="with --build-peer: which of them")
     parser.add_argument("--axiom-bench", type=path, default=ROOT / "build/bin/axiom-bench")
     parser.add_argument("--axiom-run", type=path)
     parser.add_argument("--axiom-args", default="", help="more arguments for axiom-bench, for example --load=huge")
@@ -364,7 +366,7 @@ def arguments():
 def main():
     args = arguments()
     if args.build_peer:
-        build_peer(args.build_peer)
+        build_peer(args.build_peer, args.peer_tools.split(","))
         return
     result = measure(args)
     print(table(result))

@@ -1,7 +1,8 @@
 // axiom-bench: prefill and decode speed, in llama-bench's columns; where the time goes; how near
-// the machine's limits that is.
+// the machine's limits that is. axiom-bench serve: a load for any OpenAI server.
 #include "runtime/base/Threads.h"
 #include "tools/axiom-bench/Report.h"
+#include "tools/axiom-bench/ServeCommand.h"
 #include "tools/common/Tool.h"
 
 #include <cstdio>
@@ -37,6 +38,8 @@ std::vector<RowResult> rowsOf(const Flags &flags) {
 }
 
 int bench(Flags &flags) {
+  if (flags.model.path.empty())
+    return tool::fail(kTool, {AXIOM_INVALID_ARGUMENT, "no model is given: axiom-bench MODEL"});
   Expected<uint64_t> memory = tool::parseBytes(flags.model.memory),
                      limitBytes = tool::parseBytes(flags.limitBytes);
   for (auto *size : {&memory, &limitBytes})
@@ -101,9 +104,11 @@ int bench(Flags &flags) {
 int main(int argc, char **argv) {
   using namespace axiom;
   bench::Flags flags;
-  CLI::App app("Measures prefill and decode speed of a compiled model");
+  bench::ServeFlags serveFlags;
+  CLI::App app("Measures prefill and decode speed of a compiled model, or a server under load");
   flags.model.threads = usableCores();
   flags.model.add(app);
+  app.get_option("model")->required(false); // `serve` has none
   auto list = [](CLI::Option *option) { return option->delimiter(',')->type_name("N,N"); };
   list(app.add_option("-p,--n-prompt", flags.prompts, "Prompt lengths to measure")
            ->capture_default_str());
@@ -138,6 +143,9 @@ int main(int argc, char **argv) {
                  "What the memory limit reads, of each page kind")
       ->capture_default_str()
       ->type_name("BYTES");
+  auto *serve =
+      app.add_subcommand("serve", "Send a load to a server of OpenAI's API and measure it");
+  serveFlags.add(*serve);
   // llama.cpp's spelling: one dash and three letters, which the parser would read as -n pl.
   std::vector<char *> words(argv, argv + argc);
   std::string parallel = "--npl";
@@ -146,6 +154,6 @@ int main(int argc, char **argv) {
       word = parallel.data();
   return tool::run(bench::kTool, app, argc, words.data(), [&] {
     tool::catchInterrupts();
-    return bench::bench(flags);
+    return serve->parsed() ? bench::serveCommand(serveFlags) : bench::bench(flags);
   });
 }

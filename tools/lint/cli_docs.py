@@ -16,7 +16,7 @@ TOOLS = {
     "axiom-run": ["generate", "chat", "tokenize"],
     "axiom-inspect": [],
     "axiom-eval": ["logits", "perplexity", "compare"],
-    "axiom-bench": [],
+    "axiom-bench": ["serve"],
     "axiom-check": ["diff"],
     "axiom-opt": [],
 }
