@@ -170,6 +170,8 @@ void Connection::refuse(Refusal refusal) {
   Response response = errorResponse(refusal.status, refusal.message, reasonName(refusal.reason));
   if (refusal.status == 503)
     response.headers.push_back({"Retry-After", "1"});
+  if (refusal.status == 405) // a method that no path takes; the path is not looked at
+    response.headers.push_back({"Allow", "GET, HEAD, POST, OPTIONS"});
   answer(response, keepAlive);
 }
 

@@ -23,7 +23,7 @@ enum class Reason : uint8_t {
   ExpectationFailed,   ///< 417
   HeadersTooLarge,     ///< 431
   InternalError,       ///< 500: a handler threw, or gave no answer
-  NotImplemented,      ///< 501: a method or transfer coding
+  NotImplemented,      ///< 501: a transfer coding
   Overloaded,          ///< 503: connections or bodies together are at their limit
   Draining,            ///< 503
   VersionNotSupported, ///< 505

@@ -44,8 +44,8 @@ std::optional<Refusal> checkRequestLine(std::string_view line) {
     return Refusal{505, Reason::VersionNotSupported,
                    "This server speaks HTTP/1.1 and HTTP/1.0, not " + std::string(version) + "."};
   if (std::find(std::begin(kMethods), std::end(kMethods), method) == std::end(kMethods))
-    return Refusal{501, Reason::NotImplemented,
-                   "Method " + shown(method) + " is not known to this server."};
+    return Refusal{405, Reason::MethodNotAllowed,
+                   "Method " + shown(method) + " is not allowed anywhere on this server."};
   return std::nullopt;
 }
 
