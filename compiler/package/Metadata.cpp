@@ -91,6 +91,28 @@ Offset<fb::Repeat> buildRepeat(FlatBufferBuilder &builder, const MetadataInput &
   return fb::CreateRepeat(builder, repeat.count, phaseVector, firstLayer);
 }
 
+struct FinalNorm {
+  uint32_t tensor = 0xffffffffu;
+  float eps = 0;
+};
+
+/// What the head's prologue normalizes with: embeddings take the hidden state from there.
+FinalNorm finalNorm(const plan::ExecutionPlan &plan) {
+  for (const plan::PlanRepeat &repeat : plan.repeats)
+    for (const plan::PlanPhase &phase : repeat.phases)
+      for (const plan::PlanTask &task : phase.tasks) {
+        const plan::KernelSpec &spec = plan.kernels[task.kernels[0]];
+        if (spec.kind != plan::KernelKind::Linear || spec.epilogue != plan::Epilogue::Head ||
+            spec.prologue != plan::Prologue::Norm)
+          continue;
+        std::vector<plan::KernelArg> args = plan::kernelArgs(spec);
+        for (size_t i = 0; i < args.size(); ++i)
+          if (args[i].name == std::string_view("norm"))
+            return {task.bindings[i].indices[0], spec.normEps};
+      }
+  return {};
+}
+
 Offset<fb::Plan> buildPlan(FlatBufferBuilder &builder, const MetadataInput &input) {
   std::vector<Offset<fb::Repeat>> repeats;
   for (const plan::PlanRepeat &repeat : input.plan.repeats)
@@ -102,7 +124,9 @@ Offset<fb::Plan> buildPlan(FlatBufferBuilder &builder, const MetadataInput &inpu
   }
   auto repeatVector = builder.CreateVector(repeats);
   auto slotVector = builder.CreateVector(slots);
-  return fb::CreatePlan(builder, repeatVector, slotVector, input.plan.residualSlot);
+  FinalNorm norm = finalNorm(input.plan);
+  return fb::CreatePlan(builder, repeatVector, slotVector, input.plan.residualSlot, norm.tensor,
+                        norm.eps);
 }
 
 Offset<fb::Tensor> buildTensor(FlatBufferBuilder &builder, const plan::PlanWeight &weight,

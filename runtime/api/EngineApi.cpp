@@ -75,6 +75,10 @@ axiom_event toC(const engine::Event &event, std::vector<axiom_logprob> &top) {
   out.prompt_tokens = event.promptTokens;
   out.output_tokens = event.outputTokens;
   out.cached_tokens = event.cachedTokens;
+  if (event.embedding) {
+    out.embedding = event.embedding->data();
+    out.embedding_size = event.embedding->size();
+  }
   return out;
 }
 
@@ -126,6 +130,11 @@ Result<engine::RequestSpec> specFrom(const ModelState &model, const axiom_reques
   spec.freshText = r.fresh_text != 0;
   spec.numSamples = r.n;
   spec.generate = r.only_logits == 0;
+  if (r.embedding > AXIOM_POOLING_LAST)
+    return {Code::InvalidArgument,
+            format("embedding = %u is no axiom_pooling: 0, 1 and 2 are", r.embedding)};
+  spec.pooling = static_cast<engine::Pooling>(r.embedding);
+  spec.normalize = r.raw_embedding == 0;
   spec.key = r.fair_key;
   spec.priority = r.priority;
   spec.deadlineMs = r.deadline_ms;
@@ -174,6 +183,21 @@ axiom_status readEvent(axiom_engine *engine, axiom_event *event,
     return {};
   });
   return status == AXIOM_OK ? given : status;
+}
+
+/// Waits for the last event of a request that has one sample.
+Status finishRequest(engine::Engine &engine, engine::RequestSpec spec, engine::Event &event) {
+  AXIOM_ASSIGN_OR_RETURN(engine::RequestId id, engine.submit(std::move(spec)));
+  for (;;) {
+    if (engine.wait(id, -1, event) != engine::Engine::Next::Event)
+      return {Code::Internal, "the engine lost the request"};
+    if (!event.status.ok())
+      return event.status;
+    if (event.finish == engine::Finish::Cancelled)
+      return {Code::Cancelled, "the request was cancelled"};
+    if (event.last)
+      return {};
+  }
 }
 
 } // namespace
@@ -364,16 +388,26 @@ axiom_status axiom_forward(axiom_engine *engine, const int32_t *tokens, size_t c
     spec.rows = [&](uint32_t sample, uint32_t position, std::span<const float> logits) {
       rows(user, sample, position, logits.data(), static_cast<uint32_t>(logits.size()));
     };
-    AXIOM_ASSIGN_OR_RETURN(engine::RequestId id, engine->engine->submit(std::move(spec)));
-    for (engine::Event event;;) {
-      if (engine->engine->wait(id, -1, event) != engine::Engine::Next::Event)
-        return {Code::Internal, "the engine lost the request"};
-      if (!event.status.ok())
-        return event.status;
-      if (event.finish == engine::Finish::Cancelled)
-        return {Code::Cancelled, "the request was cancelled"};
-      if (event.last)
-        return {};
-    }
+    engine::Event event;
+    return finishRequest(*engine->engine, std::move(spec), event);
+  });
+}
+
+axiom_status axiom_embed(axiom_engine *engine, const int32_t *tokens, size_t count,
+                         axiom_pooling pooling, float *values, size_t capacity, size_t *size) {
+  return guarded([&]() -> Status {
+    if (!engine || !tokens || !size)
+      return nullArgument(!engine ? "engine" : !tokens ? "tokens" : "size");
+    if (engine->engine->onEngineThread())
+      return {Code::InvalidArgument, "axiom_embed() can't wait inside a callback"};
+    if (pooling != AXIOM_POOLING_MEAN && pooling != AXIOM_POOLING_LAST)
+      return {Code::InvalidArgument, format("pooling = %d: 1 (mean) and 2 (last) are possible",
+                                            static_cast<int>(pooling))};
+    engine::RequestSpec spec;
+    spec.prompt.assign(tokens, tokens + count);
+    spec.pooling = static_cast<engine::Pooling>(pooling);
+    engine::Event event;
+    AXIOM_RETURN_IF_ERROR(finishRequest(*engine->engine, std::move(spec), event));
+    return copyOut(event.embedding->data(), event.embedding->size(), values, capacity, size);
   });
 }

@@ -103,6 +103,8 @@ void decodePlan(Decoder &d, const fb::Plan *from, Plan &to) {
   if (!from)
     return d.fail("there is no plan");
   to.residualSlot = from->residual_slot();
+  to.finalNorm = from->final_norm() == 0xffffffffu ? -1 : int64_t(from->final_norm());
+  to.finalNormEps = from->final_norm_eps();
   d.tables(from->slots(), to.slots, [&](const fb::Slot &slot, SlotInfo &info) {
     d.string(slot.name(), info.name);
     info.fixed = slot.fixed();

@@ -84,6 +84,8 @@ struct Plan {
   std::vector<RepeatInfo> repeats;
   std::vector<SlotInfo> slots;
   uint32_t residualSlot = 0;
+  int64_t finalNorm = -1; ///< tensor: the gain of the norm before the head; -1: not told
+  float finalNormEps = 0;
 };
 
 struct KvInfo {

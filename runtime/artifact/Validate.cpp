@@ -194,6 +194,17 @@ Status validatePlan(const Metadata &m) {
     return bad(format("the residual slot has %llu bytes a token; %u features need %llu",
                       static_cast<ull>(plan.slots[plan.residualSlot].perToken), m.config.hidden,
                       4ull * m.config.hiddenStride()));
+  if (plan.finalNorm >= 0) {
+    AXIOM_RETURN_IF_ERROR(inRange("plan.final_norm", static_cast<uint64_t>(plan.finalNorm), 0,
+                                  m.tensors.empty() ? 0 : m.tensors.size() - 1));
+    const TensorInfo &gain = m.tensors[static_cast<size_t>(plan.finalNorm)];
+    if (!gain.vector || gain.heads != 1 || gain.cols != m.config.hidden)
+      return bad(format("the final norm's tensor %s is no vector of %u elements",
+                        quoted(gain.name).c_str(), m.config.hidden));
+    if (!(plan.finalNormEps > 0.0f && plan.finalNormEps < 1.0f))
+      return bad(format("the final norm's epsilon is %g; it must be above 0 and below 1",
+                        static_cast<double>(plan.finalNormEps)));
+  }
   AXIOM_RETURN_IF_ERROR(inRange("number of repeats", plan.repeats.size(), 1, kMaxRepeats));
   uint64_t resolved = 0;
   int64_t nextLayer = 0;

@@ -148,6 +148,8 @@ Status Engine::checkSpec(RequestSpec &spec) const {
   AXIOM_RETURN_IF_ERROR(checkIds("the prompt", spec.prompt, model_.vocab));
   AXIOM_RETURN_IF_ERROR(checkIds("stop_tokens", spec.stopTokens, model_.vocab));
   AXIOM_RETURN_IF_ERROR(checkSampling(spec.sampling, model_.vocab));
+  if (spec.pooling != Pooling::None)
+    spec.generate = false;
   if (spec.promptLogprobs.value_or(0) > kMaxLogprobs)
     return invalid(format("prompt_logprobs = %u is out of range: at most %u are possible",
                           *spec.promptLogprobs, kMaxLogprobs));
@@ -161,7 +163,13 @@ Status Engine::checkSpec(RequestSpec &spec) const {
                spec.maxTokens, static_cast<unsigned long long>(capacity)));
   };
   if (!spec.generate) {
-    if (!spec.promptLogprobs && (!spec.rows || spec.rowsFrom >= prompt))
+    if (spec.pooling != Pooling::None) {
+      if (model_.finalNorm.gain.empty())
+        return {Code::Unsupported, "the artifact does not say what its last norm is, which "
+                                   "embeddings need: compile it again"};
+      if (spec.rows || spec.promptLogprobs)
+        return invalid("a request for an embedding has no logits");
+    } else if (!spec.promptLogprobs && (!spec.rows || spec.rowsFrom >= prompt))
       return invalid("a request that does not generate must ask for rows of logits, or for "
                      "prompt_logprobs");
     if (spec.numSamples != 1)

@@ -10,6 +10,7 @@
 #include "runtime/base/Memory.h"
 #include "runtime/engine/Admission.h"
 #include "runtime/engine/Drafter.h"
+#include "runtime/engine/Embedder.h"
 #include "runtime/engine/Request.h"
 #include "runtime/engine/StepCost.h"
 #include "runtime/engine/StepRunner.h"
@@ -29,6 +30,7 @@ namespace axiom::engine {
 struct ModelInfo {
   uint32_t vocab = 0, logitsStride = 0, numTiles = 0, maxContext = 0;
   std::vector<int32_t> eos;
+  FinalNorm finalNorm; ///< no gain: there are no embeddings
   /// One stream per sample; empty: events have no text and stop strings are refused.
   std::function<std::unique_ptr<TextStream>(TextOptions)> newText;
   /// True when the weights can no longer be read (docs/artifact.md, mapped files); may be empty.
@@ -108,6 +110,7 @@ private:
   Status runPlan(const StepPlan &plan);
   void countSlice(const Slice &slice, Sample &sample);
   void takeRows(const Slice &slice, uint32_t firstRow);
+  Status takeHidden(const Slice &slice, Sample &sample, uint32_t firstToken);
   bool takeToken(SequenceId id, Sample &sample, Choice choice);
   void draft(SequenceId id, Sample &sample);
   void endSample(SequenceId id, Event event);

@@ -42,6 +42,7 @@ struct Engine::Sample {
   std::vector<int32_t> notYet; ///< stop tokens excluded before min tokens
   StopStrings stops{{}};
   std::unique_ptr<TextStream> text;
+  std::unique_ptr<Embedder> embedder;                       ///< null: no embedding is wanted
   std::shared_ptr<std::vector<TokenReport>> promptLogprobs; ///< null: not wanted, or handed out
 
   /// What the next token may not be.

@@ -38,7 +38,10 @@ void Engine::admit(const std::shared_ptr<Request> &request) {
     sequence.key = spec.key;
     sequence.priority = spec.priority;
     sequence.arrival = request->arrival;
-    sequence.tokens = &sample->tokens; // moves with the sample, not within it
+    if (spec.pooling == Pooling::None)   // an embedding takes all of its positions
+      sequence.tokens = &sample->tokens; // moves with the sample, not within it
+    else
+      sample->embedder = std::make_unique<Embedder>(model_.finalNorm, spec.pooling);
     sequence.salt = spec.cacheSalt;
     SequenceId id = nextSequence_++;
     Status status = scheduler_.add(id, std::move(sequence));
@@ -180,14 +183,19 @@ Status Engine::runPlan(const StepPlan &plan) {
   ++local_.steps;
   if (plan.slices.size() > 1)
     ++local_.mixedSteps;
-  uint32_t row = 0;
+  uint32_t row = 0, token = 0;
   for (const Slice &slice : plan.slices) {
     auto found = samples_.find(slice.id); // a callback's failure may have ended it meanwhile
     if (found != samples_.end()) {
       countSlice(slice, *found->second);
-      takeRows(slice, row);
+      Status hidden = takeHidden(slice, *found->second, token);
+      if (hidden.ok())
+        takeRows(slice, row);
+      else
+        endRequest(found->second->request, Finish::Error, hidden);
     }
     row += slice.numRows();
+    token += slice.count;
   }
   drafts_.addStep(took, static_cast<uint32_t>(local_.outputTokens - outputs));
   return {};
@@ -217,6 +225,16 @@ void Engine::draft(SequenceId id, Sample &sample) {
   if (uint32_t most = drafts_.length(cost_); most > 0)
     sample.drafts = sample.drafter.draft(sample.tokens, most);
   scheduler_.setDrafts(id, static_cast<uint32_t>(sample.drafts.size()));
+}
+
+/// What the step has of a text that becomes an embedding.
+Status Engine::takeHidden(const Slice &slice, Sample &sample, uint32_t firstToken) {
+  if (!sample.embedder)
+    return {};
+  AXIOM_ASSIGN_OR_RETURN(const float *rows, runner_->hidden(firstToken, slice.count));
+  for (uint32_t p = slice.start; p < slice.end(); ++p, rows += model_.finalNorm.stride)
+    sample.embedder->add(p, rows, p + 1 == sample.promptTokens());
+  return {};
 }
 
 void Engine::takeRows(const Slice &slice, uint32_t firstRow) {
@@ -288,6 +306,12 @@ void Engine::takeRows(const Slice &slice, uint32_t firstRow) {
     Event event = sample.event();
     event.finish = Finish::Length;
     event.promptLogprobs = std::move(sample.promptLogprobs);
+    if (sample.embedder) {
+      auto embedding = sample.embedder->finish(request->spec.normalize);
+      if (!embedding.ok())
+        return endRequest(request, Finish::Error, embedding.status());
+      event.embedding = std::make_shared<std::vector<float>>(std::move(embedding).value());
+    }
     endSample(slice.id, std::move(event));
   }
 }

@@ -3,6 +3,7 @@
 #define AXIOM_RUNTIME_ENGINE_REQUEST_H
 
 #include "runtime/base/Status.h"
+#include "runtime/engine/Embedder.h"
 #include "runtime/engine/Sampler.h"
 #include "runtime/engine/Scheduler.h"
 
@@ -46,7 +47,10 @@ struct RequestSpec {
   /// computed whole, whatever the prefix cache has.
   std::optional<uint32_t> promptLogprobs;
   uint32_t numSamples = 1;
-  bool generate = true;    ///< false: compute the prompt for its logits or their report only
+  bool generate = true; ///< false: compute the prompt for its logits or their report only
+  /// Not None: the request gives the prompt's embedding and generates nothing.
+  Pooling pooling = Pooling::None;
+  bool normalize = true;   ///< the embedding has length 1
   uint64_t key = 0;        ///< whose it is; keys share the engine evenly (SchedulerQueue)
   int32_t priority = 0;    ///< lower comes first, among those of a key
   uint64_t deadlineMs = 0; ///< after submit(): it ends with Code::TimedOut; 0: none
@@ -65,6 +69,7 @@ struct Event {
   std::vector<TokenLogprob> top;
   /// With the first event of sample 0, where asked for: of the prompt's tokens from the second on.
   std::shared_ptr<const std::vector<TokenReport>> promptLogprobs;
+  std::shared_ptr<const std::vector<float>> embedding; ///< with the only event of such a request
   Finish finish = Finish::None;                ///< the last event of the sample says why it ended
   bool last = false;                           ///< the last event of the request
   std::string stop;                            ///< the stop string that ended it

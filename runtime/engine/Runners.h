@@ -33,6 +33,9 @@ public:
   explicit ExecutorRunner(std::unique_ptr<Executor> executor) : executor_(std::move(executor)) {}
   Status step(const StepInput &input) override { return executor_->step(input); }
   void clearBlock(uint32_t block) override { executor_->clearBlock(block); }
+  Result<const float *> hidden(uint32_t first, uint32_t count) override {
+    return executor_->hidden(first, count);
+  }
   void setLayerHook(LayerHook hook) override { executor_->setLayerHook(std::move(hook)); }
   Executor &executor() { return *executor_; }
 
@@ -48,6 +51,9 @@ public:
   bool keepsResults() const override { return true; }
   StepResults results() const override { return executor_->results(); }
   void clearBlock(uint32_t block) override { executor_->clearBlock(block); }
+  Result<const float *> hidden(uint32_t first, uint32_t count) override {
+    return executor_->hidden(first, count);
+  }
   void setLayerHook(LayerHook hook) override { executor_->setLayerHook(std::move(hook)); }
   cuda::CudaExecutor &executor() { return *executor_; }
 

@@ -3,6 +3,7 @@
 #include "runtime/base/Checked.h"
 
 #include <algorithm>
+#include <cstring>
 
 namespace axiom::engine {
 namespace {
@@ -140,6 +141,16 @@ createEngine(const LoadedModel &model, const EngineSettings &settings,
   info.numTiles = config.numTiles();
   info.maxContext = config.maxContext;
   info.eos = config.eos;
+  const Plan &program = model.artifact->program().plan;
+  if (program.finalNorm >= 0) {
+    const TensorInfo &gain =
+        model.artifact->metadata().tensors[static_cast<size_t>(program.finalNorm)];
+    info.finalNorm.gain.resize(config.hidden);
+    std::memcpy(info.finalNorm.gain.data(), model.artifact->program().weights + gain.offset,
+                config.hidden * sizeof(float));
+    info.finalNorm.eps = program.finalNormEps;
+    info.finalNorm.stride = config.hiddenStride();
+  }
   info.newText = std::move(newText);
   if (!model.gpu) // a GPU has its own copy of the weights
     info.broken = [artifact = model.artifact] { return artifact->broken(); };

@@ -19,6 +19,11 @@ public:
   virtual bool keepsResults() const { return false; }
   virtual StepResults results() const { return {}; }
   virtual void clearBlock(uint32_t block) = 0;
+  /// Hidden state after the last layer of the tokens [first, first + count) of the step that has
+  /// run: rows of ArtifactConfig::hiddenStride() elements, until the next call or step.
+  virtual Result<const float *> hidden(uint32_t first, uint32_t count) {
+    return Status(Code::Unsupported, format("no hidden state for tokens %u to %u", first, count));
+  }
   /// Called after each layer of a step; empty: none. A fake has no layers.
   virtual void setLayerHook(LayerHook) {}
 };

@@ -4,11 +4,12 @@
 // 8 threads, much or little KV memory so that some are preempted), with the code of ISA level `isa`
 // or on the device ("cuda") if one is named, there every second mix as graphs; requests alone run
 // the code that is chosen without it, or `isa` where none is.
-// Each row of logits that a request sees, and each token that it gets, must equal bit for bit what
-// the same request sees alone on one thread. Many prompts begin alike, so that they find each
-// other's KV blocks; half of the mixes guess tokens. Prints and asserts how many steps held several
-// sequences, how many prompts were split, how many sequences preempted and how many tokens found
-// and guessed; and a digest of what the requests see, which is the same on every machine.
+// Each row of logits that a request sees, each token and each embedding that it gets, must equal
+// bit for bit what the same request sees alone on one thread. Many prompts begin alike, so that
+// they find each other's KV blocks; half of the mixes guess tokens. Prints and asserts how many
+// steps held several sequences, how many prompts were split, how many sequences preempted and how
+// many tokens found and guessed; and a digest of what the requests see, which is the same on every
+// machine.
 #include "runtime/base/Sha256.h"
 #include "runtime/include/axiom/axiom.hpp"
 
@@ -26,10 +27,12 @@ struct Case {
   std::vector<int32_t> prompt;
   axiom::Generation how;
   uint32_t rowsFrom = 0;
+  axiom_pooling pooling = AXIOM_POOLING_NONE; ///< else the prompt's embedding, no tokens
 };
 struct Seen {
   std::map<uint32_t, axiom::Sha256Digest> rows;
   std::vector<int32_t> tokens;
+  std::vector<float> embedding;
   bool operator==(const Seen &) const = default;
 };
 
@@ -51,15 +54,17 @@ uint64_t submit(axiom::Engine &engine, const Case &c, Seen &seen) {
   r.logit_bias = c.how.logitBias.data();
   r.num_logit_bias = c.how.logitBias.size();
   r.ignore_eos = 1;
+  r.embedding = c.pooling;
   r.rows_from = c.rowsFrom;
   r.rows_user = &seen;
-  r.rows = [](void *user, uint32_t, uint32_t position, const float *logits, uint32_t vocab) {
-    auto &rows = static_cast<Seen *>(user)->rows;
-    if (!rows.emplace(position, axiom::Sha256::of({reinterpret_cast<const uint8_t *>(logits),
-                                                   size_t(vocab) * sizeof(float)}))
-             .second)
-      die("a row came twice");
-  };
+  if (c.pooling == AXIOM_POOLING_NONE)
+    r.rows = [](void *user, uint32_t, uint32_t position, const float *logits, uint32_t vocab) {
+      auto &rows = static_cast<Seen *>(user)->rows;
+      if (!rows.emplace(position, axiom::Sha256::of({reinterpret_cast<const uint8_t *>(logits),
+                                                     size_t(vocab) * sizeof(float)}))
+               .second)
+        die("a row came twice");
+    };
   uint64_t id = 0;
   if (axiom_submit(engine.get(), &r, nullptr, nullptr, &id) != AXIOM_OK)
     die(axiom_last_error());
@@ -75,6 +80,8 @@ void finish(axiom::Engine &engine, uint64_t id, Seen &seen) {
       die(event->error);
     if (event->token >= 0)
       seen.tokens.push_back(event->token);
+    if (!event->embedding.empty())
+      seen.embedding = event->embedding;
     last = event->last;
   }
 }
@@ -104,7 +111,8 @@ int main(int argc, char **argv) {
   auto upTo = [&](uint32_t n) { return static_cast<uint32_t>(random() % n); };
 
   // A pool of cases, each first run alone: one sequence, one thread, whole prompts in one step.
-  std::vector<Case> cases(48);
+  constexpr size_t kGenerating = 48, kEmbedding = 8;
+  std::vector<Case> cases(kGenerating + kEmbedding);
   std::vector<Seen> alone(cases.size());
   std::vector<int32_t> beginning(context / 2); // more than two blocks
   for (int32_t &token : beginning)
@@ -126,6 +134,8 @@ int main(int argc, char **argv) {
       for (int32_t token : {1, 2, 3})
         c.how.logitBias.push_back({token, 60.0f});
     c.rowsFrom = i % 3 == 0 ? 0 : upTo(length);
+    if (i >= kGenerating)
+      c.pooling = i % 2 ? AXIOM_POOLING_MEAN : AXIOM_POOLING_LAST;
     axiom::EngineOptions options;
     options.threads = 1;
     options.maxSequences = 1;
@@ -143,10 +153,11 @@ int main(int argc, char **argv) {
     for (const auto &[position, row] : seen.rows)
       all.update(row);
     all.update(seen.tokens.data(), seen.tokens.size() * sizeof(int32_t));
+    all.update(seen.embedding.data(), seen.embedding.size() * sizeof(float));
   }
 
   uint64_t steps = 0, mixed = 0, split = 0, preempted = 0, found = 0, guessed = 0, wrong = 0,
-           compared = 0;
+           compared = 0, embedded = 0;
   for (uint32_t mix = 0; mix < mixes; ++mix) {
     axiom::EngineOptions options;
     uint32_t most = mix % 8 == 7 ? 64 : 16;
@@ -179,6 +190,7 @@ int main(int argc, char **argv) {
         die("mix " + std::to_string(mix) + ", request " + std::to_string(i) +
             " differs from the same request alone (seed " + std::to_string(seed) + ")");
       compared += seen[i].rows.size();
+      embedded += !seen[i].embedding.empty();
     }
     axiom_stats stats = engine->stats();
     steps += stats.steps;
@@ -190,18 +202,21 @@ int main(int argc, char **argv) {
     wrong += stats.draft_tokens - stats.accepted_draft_tokens;
   }
   std::printf(
-      "%s: %u mixes: %llu rows of logits bit-equal; %llu steps, %llu with several sequences, "
+      "%s: %u mixes: %llu rows of logits and %llu embeddings bit-equal; %llu steps, %llu with "
+      "several sequences, "
       "%llu prompts split, %llu sequences preempted, %llu tokens of prompts found, %llu guessed "
       "and %llu wrongly; digest %.16s\n",
       variant->info().target, mixes, static_cast<unsigned long long>(compared),
-      static_cast<unsigned long long>(steps), static_cast<unsigned long long>(mixed),
-      static_cast<unsigned long long>(split), static_cast<unsigned long long>(preempted),
-      static_cast<unsigned long long>(found), static_cast<unsigned long long>(guessed),
-      static_cast<unsigned long long>(wrong), axiom::sha256Hex(all.finish()).c_str());
+      static_cast<unsigned long long>(embedded), static_cast<unsigned long long>(steps),
+      static_cast<unsigned long long>(mixed), static_cast<unsigned long long>(split),
+      static_cast<unsigned long long>(preempted), static_cast<unsigned long long>(found),
+      static_cast<unsigned long long>(guessed), static_cast<unsigned long long>(wrong),
+      axiom::sha256Hex(all.finish()).c_str());
   bool reuse = context < 256 || found >= mixes * 20ull; // beginnings are half a context
   if (mixed < mixes || split < mixes / 4 || preempted < mixes / 10 || !reuse ||
-      guessed < mixes / 4 || wrong < mixes / 4)
-    die("too few mixed steps, split prompts, preemptions, tokens found or guessed: the test shows "
+      guessed < mixes / 4 || wrong < mixes / 4 || embedded < mixes / 4)
+    die("too few mixed steps, split prompts, preemptions, tokens found or guessed, embeddings: the "
+        "test shows "
         "nothing");
   return 0;
 }

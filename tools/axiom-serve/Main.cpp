@@ -15,7 +15,7 @@ constexpr char kTool[] = "axiom-serve";
 struct Flags {
   tool::ModelFlags model;
   std::vector<std::string> names, allowedHosts, allowedOrigins;
-  std::string host = "127.0.0.1", metricsPrefix = "axiom", certificate, key;
+  std::string host = "127.0.0.1", metricsPrefix = "axiom", certificate, key, pooling = "mean";
   uint16_t port = 8000;
   uint32_t maxSequences = 32, maxBatchedTokens = 512, maxQueued = 1024, maxConnections = 4096;
   uint64_t context = 0, maxQueuedTokens = 0;
@@ -72,6 +72,13 @@ void Flags::add(CLI::App &app) {
       ->type_name("N");
   app.add_flag("--no-enable-prefix-caching", noPrefixCaching,
                "Compute every prompt from its first token");
+  app.add_option(
+         "--embedding-pooling", pooling,
+         "What an embedding is of, where a request does not say it: the mean over all tokens, "
+         "or the last one")
+      ->check(CLI::IsMember({"mean", "last"}))
+      ->capture_default_str()
+      ->type_name("WORD");
   app.add_option("--max-connections", maxConnections, "Open connections")
       ->check(CLI::Range(1u, 1000000u))
       ->capture_default_str()
@@ -142,6 +149,7 @@ Expected<serve::AppSettings> settingsOf(const Flags &flags) {
     http.hosts = flags.allowedHosts;
   http.origins = flags.allowedOrigins;
   http.log = [](const std::string &text) { std::fprintf(stderr, "%s: %s\n", kTool, text.c_str()); };
+  s.pooling = flags.pooling == "last" ? engine::Pooling::Last : engine::Pooling::Mean;
   s.metricsPrefix = flags.metricsPrefix;
   return s;
 }

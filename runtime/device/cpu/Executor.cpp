@@ -202,6 +202,17 @@ std::span<uint8_t> Executor::slot(uint32_t index) {
           scaled(slots[index].fixed, slots[index].perToken, impl_->options.maxTokens)};
 }
 
+Result<const float *> Executor::hidden(uint32_t first, uint32_t count) const {
+  if (first > impl_->numTokens || count > impl_->numTokens - first)
+    return Status(Code::InvalidArgument,
+                  format("hidden state of %u tokens from %u on; the step had "
+                         "%u",
+                         count, first, impl_->numTokens));
+  const auto *rows =
+      reinterpret_cast<const float *>(impl_->slots[impl_->program->plan.residualSlot]);
+  return rows + size_t(first) * impl_->program->config.hiddenStride();
+}
+
 void Executor::clearBlock(uint32_t block) {
   if (block >= impl_->used.size())
     return;

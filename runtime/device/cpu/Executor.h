@@ -66,6 +66,10 @@ public:
   /// a phase has left, or to give it something else. Empty for a slot that the plan has not.
   std::span<uint8_t> slot(uint32_t index);
 
+  /// Hidden state after the last layer of the last step's tokens [first, first + count): rows of
+  /// config.hiddenStride() elements, until the next step.
+  Result<const float *> hidden(uint32_t first, uint32_t count) const;
+
   /// Called by thread 0 after each repetition of a repeat over layers, while the other threads
   /// wait. Empty: none.
   void setLayerHook(LayerHook hook);

@@ -138,6 +138,16 @@ StepResults CudaExecutor::results() const {
   return impl_->state ? impl_->state->results() : StepResults();
 }
 
+Result<const float *> CudaExecutor::hidden(uint32_t first, uint32_t count) {
+  if (!impl_->state || first > impl_->options.maxTokens || count > impl_->options.maxTokens - first)
+    return Status(Code::InvalidArgument,
+                  format("hidden state of %u tokens from %u on; a step has at most %u", count,
+                         first, impl_->options.maxTokens));
+  Current current(impl_->state->context());
+  AXIOM_RETURN_IF_ERROR(impl_->state->context().check("cuCtxPushCurrent", current.error()));
+  return impl_->state->hidden(first, count);
+}
+
 void CudaExecutor::clearBlock(uint32_t block) {
   if (!impl_->state || block >= impl_->options.numBlocks) // a new KV pool is all zeros
     return;

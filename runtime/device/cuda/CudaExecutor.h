@@ -63,6 +63,8 @@ public:
   /// Zeroes a block; see Executor::clearBlock().
   void clearBlock(uint32_t block);
 
+  /// See Executor::hidden(): a copy on the host. `count` tokens at most are held there.
+  Result<const float *> hidden(uint32_t first, uint32_t count);
   /// Called after each layer; see Executor::setLayerHook(). Steps then launch kernel by kernel.
   void setLayerHook(LayerHook hook);
 

@@ -131,15 +131,20 @@ Status DeviceState::launchPhase(const LaunchPhase &phase, const StepLayout &layo
   return Status::okStatus();
 }
 
+Result<const float *> DeviceState::hidden(uint32_t first, uint32_t count) {
+  uint64_t rowBytes = uint64_t(program_.config.hiddenStride()) * sizeof(float);
+  hidden_.resize(std::max<size_t>(hidden_.size(), count * rowBytes));
+  AXIOM_CUDA(context(), cuMemcpyDtoHAsync, hidden_.data(),
+             pointer(slots_[program_.plan.residualSlot] + first * rowBytes), count * rowBytes,
+             stream_.get());
+  AXIOM_RETURN_IF_ERROR(synchronize());
+  return reinterpret_cast<const float *>(hidden_.data());
+}
+
 Status DeviceState::callHook(uint32_t layer, uint32_t numTokens, const LayerHook &hook,
                              Status &hookStatus) {
-  uint64_t bytes = uint64_t(numTokens) * program_.config.hiddenStride() * sizeof(float);
-  hidden_.resize(bytes);
-  AXIOM_CUDA(context(), cuMemcpyDtoHAsync, hidden_.data(),
-             pointer(slots_[program_.plan.residualSlot]), bytes, stream_.get());
-  AXIOM_RETURN_IF_ERROR(synchronize());
-  Status status =
-      callLayerHook(hook, layer, reinterpret_cast<const float *>(hidden_.data()), numTokens);
+  AXIOM_ASSIGN_OR_RETURN(const float *rows, hidden(0, numTokens));
+  Status status = callLayerHook(hook, layer, rows, numTokens);
   if (!status.ok())
     hookStatus = std::move(status);
   return Status::okStatus();

@@ -34,6 +34,8 @@ public:
 
   // The context is the calling thread's.
   Status clearBlock(uint32_t block);
+  /// Waits for the step.
+  Result<const float *> hidden(uint32_t first, uint32_t count);
   /// Runs a checked step. The hook's own failure is `hookStatus`.
   Status step(const StepInput &input, const LayerHook &hook, Status &hookStatus);
 
@@ -64,7 +66,7 @@ private:
   DeviceMemory workspace_, scratch_, counters_, inputs_, logits_, tiles_, kv_;
   PinnedMemory staging_, logitRows_, tileRows_;
   std::vector<uint8_t *> slots_; ///< device addresses
-  std::vector<uint8_t> hidden_;  ///< for the layer hook
+  std::vector<uint8_t> hidden_;  ///< on the host, for the layer hook and hidden()
   LaunchTable table_;
   Stream stream_;
   Event copied_;

@@ -209,6 +209,12 @@ typedef struct axiom_logit_bias {
 typedef void (*axiom_row_callback)(void *user, uint32_t sample, uint32_t position,
                                    const float *logits, uint32_t vocab);
 
+typedef enum axiom_pooling {
+  AXIOM_POOLING_NONE = 0,
+  AXIOM_POOLING_MEAN = 1, /* over all tokens */
+  AXIOM_POOLING_LAST = 2  /* of the last token */
+} axiom_pooling;
+
 typedef struct axiom_request {
   size_t struct_size;
   const int32_t *prompt; /* or NULL: prompt_text, tokenized with AXIOM_TOKENIZE_ADD_SPECIAL */
@@ -244,6 +250,8 @@ typedef struct axiom_request {
   int32_t priority;       /* among a key's requests, lower comes first: 10 s of waiting each */
   uint64_t deadline_ms;   /* from now: then it ends with AXIOM_TIMED_OUT; 0: none */
   const char *cache_salt; /* KV memory is shared between equal salts only; NULL: one of its own */
+  uint32_t embedding;     /* enum axiom_pooling; not NONE: the prompt's embedding, nothing else */
+  uint32_t raw_embedding; /* 1: of whatever length; 0: of length 1 */
 } axiom_request;
 
 /* Defaults; struct_size = sizeof(axiom_request). */
@@ -279,6 +287,8 @@ typedef struct axiom_event {
   const char *error;                     /* its sentence, or "" */
   uint32_t prompt_tokens, output_tokens; /* of the sample so far */
   uint32_t cached_tokens;                /* of prompt_tokens: their KV memory was there */
+  const float *embedding;                /* of a request for one, with its only event; else NULL */
+  size_t embedding_size;
 } axiom_event;
 
 typedef void (*axiom_event_callback)(void *user, const axiom_event *event);
@@ -322,6 +332,13 @@ AXIOM_API axiom_status axiom_engine_get_stats(const axiom_engine *engine, axiom_
  * order; returns when all are given. Other requests of the engine go on meanwhile. */
 AXIOM_API axiom_status axiom_forward(axiom_engine *engine, const int32_t *tokens, size_t count,
                                      uint32_t first_row, axiom_row_callback rows, void *user);
+
+/* The embedding of the tokens, of length 1; returns when it is there. *size is the model's hidden
+ * size, `values` gets as many as there is room for (NULL with capacity 0: the size alone).
+ * AXIOM_UNSUPPORTED: the artifact was compiled by a version that had no embeddings. */
+AXIOM_API axiom_status axiom_embed(axiom_engine *engine, const int32_t *tokens, size_t count,
+                                   axiom_pooling pooling, float *values, size_t capacity,
+                                   size_t *size);
 
 /* --- Golden answers (axiomc writes them, axiom-check compares) ---------------------------------
  */

@@ -13,6 +13,7 @@
 
 #include "axiom.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -250,15 +251,24 @@ struct Event {
   axiom_status status = AXIOM_OK;
   std::string error;
   uint32_t promptTokens = 0, outputTokens = 0, cachedTokens = 0;
+  std::vector<float> embedding;
 
   static Event from(const axiom_event &c) {
-    return {c.request,       c.sample,
-            c.token,         std::string(c.text, c.text_size),
-            c.logprob,       {c.top, c.top + c.num_top},
-            c.finish,        c.last != 0,
-            c.stop,          c.status,
-            c.error,         c.prompt_tokens,
-            c.output_tokens, c.cached_tokens};
+    return {c.request,
+            c.sample,
+            c.token,
+            std::string(c.text, c.text_size),
+            c.logprob,
+            {c.top, c.top + c.num_top},
+            c.finish,
+            c.last != 0,
+            c.stop,
+            c.status,
+            c.error,
+            c.prompt_tokens,
+            c.output_tokens,
+            c.cached_tokens,
+            {c.embedding, c.embedding + c.embedding_size}};
   }
 };
 
@@ -363,6 +373,19 @@ public:
     axiom_status s =
         axiom_forward(engine_.get(), tokens.data(), tokens.size(), firstRow, onRow, &rows);
     return s == AXIOM_OK ? std::nullopt : std::optional<Error>(Error::last(s));
+  }
+  /// See axiom_embed().
+  Expected<std::vector<float>> embed(std::span<const int32_t> tokens,
+                                     axiom_pooling pooling = AXIOM_POOLING_MEAN) {
+    std::vector<float> values(size_t(1) << 16); // no model is wider
+    size_t size = 0;
+    static constexpr int32_t none = 0; // an empty list is refused by its count
+    if (axiom_status s = axiom_embed(engine_.get(), tokens.empty() ? &none : tokens.data(),
+                                     tokens.size(), pooling, values.data(), values.size(), &size);
+        s != AXIOM_OK)
+      return Error::last(s);
+    values.resize(std::min(size, values.size()));
+    return values;
   }
   axiom_stats stats() const {
     axiom_stats stats{};

@@ -1,5 +1,6 @@
 #include "runtime/serve/core/App.h"
 
+#include "runtime/serve/core/Embedding.h"
 #include "runtime/serve/core/Generation.h"
 #include "runtime/serve/openai/OpenApi.h"
 #include "runtime/serve/openai/ParseRequest.h"
@@ -165,10 +166,13 @@ std::vector<http::Route> App::routes() {
   std::vector<http::Route> routes;
   routes.push_back({"POST", "/v1/chat/completions", generating(Endpoint::ChatCompletions)});
   routes.push_back({"POST", "/v1/completions", generating(Endpoint::Completions)});
-  routes.push_back({"POST", "/v1/embeddings", simple([](const Request &) {
-                      return errorAnswer(invalidRequest(
-                          "", "unsupported_value", "this server does not give embeddings yet"));
-                    })});
+  routes.push_back(
+      {"POST", "/v1/embeddings",
+       reading(Endpoint::Embeddings, [this](openai::Request request, const Responder &responder) {
+         std::make_shared<Embedding>(*served_, *metrics_, std::move(request), responder,
+                                     settings_.pooling)
+             ->begin();
+       })});
   routes.push_back({"POST", "/tokenize", answering(Endpoint::Tokenize, &App::tokenize)});
   routes.push_back({"POST", "/detokenize", answering(Endpoint::Detokenize, &App::detokenize)});
   routes.push_back(

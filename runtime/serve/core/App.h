@@ -17,10 +17,11 @@ struct AppSettings {
   ModelSettings model;
   http::Options http; ///< the app sets nothing in it but handlers
   std::string metricsPrefix = "axiom";
-  std::string version;            ///< of the program
-  uint32_t workers = 2;           ///< threads for JSON, templates, tokenizing
-  uint32_t maxWaitingJobs = 1024; ///< requests that wait for these threads
-  uint32_t progressMs = 10000;    ///< a step that takes longer makes /health/progress say 503
+  std::string version;                             ///< of the program
+  engine::Pooling pooling = engine::Pooling::Mean; ///< of embeddings, where a request names none
+  uint32_t workers = 2;                            ///< threads for JSON, templates, tokenizing
+  uint32_t maxWaitingJobs = 1024;                  ///< requests that wait for these threads
+  uint32_t progressMs = 10000; ///< a step that takes longer makes /health/progress say 503
 };
 
 class App {

@@ -29,8 +29,11 @@ Result<std::unique_ptr<ServedModel>> ServedModel::open(const ModelSettings &sett
   limits.context = std::min<int64_t>(
       config.maxContext, int64_t(served->engine_->options().numBlocks) * AXM_KV_BLOCK + 1);
   auto blob = model.artifact->segment(SegmentKind::Template);
-  served->toolFormat_ =
-      detectToolFormat({reinterpret_cast<const char *>(blob.data()), blob.size()});
+  std::string_view text(reinterpret_cast<const char *>(blob.data()), blob.size());
+  served->toolFormat_ = detectToolFormat(text);
+  served->knowsCalls_ = text.find("tool_calls") != text.npos;
+  if (model.artifact->program().plan.finalNorm >= 0)
+    limits.embeddingSize = config.hidden;
   served->fingerprint_ = "axm-" + sha256Hex(model.artifact->digest()).substr(0, 12);
   served->created_ = std::time(nullptr);
   return served;
@@ -53,15 +56,16 @@ void writeCall(JsonWriter &json, const ToolCall &call) {
   json.endObject().endObject();
 }
 
-/// The list of messages, as templates expect them.
-std::string messagesJson(const Request &request) {
+/// The list of messages, as templates expect them. One that knows no calls puts every content into
+/// its text, so a message of nothing but calls has an empty one there.
+std::string messagesJson(const Request &request, bool knowsCalls) {
   std::string text;
   JsonWriter json(text);
   json.beginArray();
   for (const Message &message : request.messages) {
     json.beginObject().key("role").string(message.role);
     json.key("content");
-    if (message.content.given || message.toolCalls.empty())
+    if (message.content.given || message.toolCalls.empty() || !knowsCalls)
       json.string(message.content.text());
     else
       json.null();
@@ -115,7 +119,8 @@ Result<RenderedText> ServedModel::render(const Request &request) const {
   ChatContext context;
   JsonParseOptions untrusted;
   untrusted.untrusted = true;
-  AXIOM_ASSIGN_OR_RETURN(context.messageValues, parseJson(messagesJson(request), untrusted));
+  AXIOM_ASSIGN_OR_RETURN(context.messageValues,
+                         parseJson(messagesJson(request, knowsCalls_), untrusted));
   context.addGenerationPrompt = request.addGenerationPrompt;
   context.bosToken = model_->artifact->config().bosToken;
   context.eosToken = model_->artifact->config().eosToken;
@@ -154,7 +159,8 @@ std::optional<ApiError> ServedModel::prompts(const Request &request,
   if (!model_->tokenizer &&
       (request.endpoint == Endpoint::ChatCompletions || !request.prompts.texts.empty()))
     return apiError(api::noTokenizer());
-  const char *field = "prompt";
+  bool embeds = request.endpoint == Endpoint::Embeddings;
+  const char *field = embeds ? "input" : "prompt";
   if (request.endpoint == Endpoint::ChatCompletions) {
     field = "messages";
     auto chat = render(request);
@@ -182,7 +188,7 @@ std::optional<ApiError> ServedModel::prompts(const Request &request,
                             "the prompt has no tokens: at least one is needed");
     uint64_t most = static_cast<uint64_t>(limits_.context), size = prompt.tokens.size();
     uint64_t asked = static_cast<uint64_t>(request.maxTokens.value_or(0));
-    if (size + std::max<uint64_t>(asked, 1) > most)
+    if (size + std::max<uint64_t>(asked, embeds ? 0 : 1) > most)
       return contextLengthExceeded(field, size, asked, most);
   }
   return std::nullopt;

@@ -58,6 +58,7 @@ private:
   std::unique_ptr<engine::Engine> engine_;
   openai::ServerLimits limits_;
   openai::ToolFormat toolFormat_ = openai::ToolFormat::None;
+  bool knowsCalls_ = false; ///< its chat template
   std::string fingerprint_;
   int64_t created_ = 0;
 };

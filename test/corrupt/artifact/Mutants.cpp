@@ -34,6 +34,7 @@ void addPlan(Collector &c, const Plan &plan) {
           [s](Metadata &m) -> auto & { return m.plan.slots[s].perToken; });
   }
   c.add("residualSlot", false, [](Metadata &m) -> auto & { return m.plan.residualSlot; });
+  c.add("finalNorm", false, [](Metadata &m) -> auto & { return m.plan.finalNorm; });
   for (size_t r = 0; r < plan.repeats.size(); ++r) {
     std::string name = "repeat" + std::to_string(r);
     c.add(name + ".count", plan.repeats[r].count > 1,

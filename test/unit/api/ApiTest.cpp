@@ -28,6 +28,8 @@ TEST(Api, NullsAreRefused) {
   EXPECT_EQ(axiom_poll(nullptr, 1, nullptr), AXIOM_INVALID_ARGUMENT);
   EXPECT_EQ(axiom_engine_get_stats(nullptr, nullptr), AXIOM_INVALID_ARGUMENT);
   EXPECT_EQ(axiom_forward(nullptr, nullptr, 0, 0, nullptr, nullptr), AXIOM_INVALID_ARGUMENT);
+  EXPECT_EQ(axiom_embed(nullptr, nullptr, 0, AXIOM_POOLING_MEAN, nullptr, 0, nullptr),
+            AXIOM_INVALID_ARGUMENT);
   EXPECT_EQ(axiom_tokenize(nullptr, "a", 1, 0, nullptr, 0, nullptr), AXIOM_INVALID_ARGUMENT);
   EXPECT_EQ(axiom_golden_create(nullptr, nullptr, 0, nullptr, nullptr), AXIOM_INVALID_ARGUMENT);
   EXPECT_EQ(axiom_engine_destroy(nullptr), AXIOM_OK);

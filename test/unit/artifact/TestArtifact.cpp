@@ -61,7 +61,8 @@ Offset<fb::Plan> buildPlan(FlatBufferBuilder &b, const Plan &plan) {
     slots.push_back(fb::CreateSlot(b, slot.fixed, slot.perToken, b.CreateString(slot.name)));
   auto repeatList = b.CreateVector(repeats);
   auto slotList = b.CreateVector(slots);
-  return fb::CreatePlan(b, repeatList, slotList, plan.residualSlot);
+  return fb::CreatePlan(b, repeatList, slotList, plan.residualSlot,
+                        static_cast<uint32_t>(plan.finalNorm), plan.finalNormEps);
 }
 
 Offset<fb::Config> buildConfig(FlatBufferBuilder &b, const ArtifactConfig &c) {

@@ -230,6 +230,11 @@ TEST_F(CudaExecutorTest, TheHookSeesEachLayer) {
   ASSERT_TRUE(executor->step(data.input).ok());
   EXPECT_EQ(seen, (std::vector<std::pair<uint32_t, float>>{{0, 1004}, {1, 2004}}));
   expectResults(data);
+  auto rows = executor->hidden(3, 2);
+  ASSERT_TRUE(rows.ok()) << rows.status().message();
+  EXPECT_EQ((*rows)[0], 2003);
+  EXPECT_EQ((*rows)[f.artifact->config().hiddenStride()], 2004);
+  EXPECT_EQ(executor->hidden(3, 100000).status().code(), Code::InvalidArgument);
   executor->setLayerHook(
       [](uint32_t, const float *, uint32_t) { throw std::runtime_error("no more"); });
   Status status = executor->step(data.input);
@@ -239,6 +244,7 @@ TEST_F(CudaExecutorTest, TheHookSeesEachLayer) {
   uint64_t contexts = f.fake.calls["cuCtxCreate"];
   EXPECT_TRUE(executor->step(data.input).ok());
   EXPECT_EQ(f.fake.calls["cuCtxCreate"], contexts); // the device is not at fault
+  EXPECT_EQ(**executor->hidden(4, 1), 2004) << "of a step that runs as a graph, too";
   close();
 }
 

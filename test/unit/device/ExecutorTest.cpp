@@ -383,6 +383,12 @@ TEST_F(ExecutorTest, LayerHookSeesEachLayerWhileOthersWait) {
   ASSERT_TRUE(executor->step(data.input).ok());
   EXPECT_EQ(layers, (std::vector<uint32_t>{0, 1}));
   EXPECT_EQ(values, (std::vector<float>{1, 2}));
+  auto rows = executor->hidden(0, 6);
+  ASSERT_TRUE(rows.ok());
+  EXPECT_EQ((*rows)[0], 2);
+  EXPECT_EQ(*executor->hidden(2, 1), *rows + 2 * program.config.hiddenStride());
+  EXPECT_EQ(executor->hidden(0, 7).status().code(), Code::InvalidArgument);
+  EXPECT_EQ(executor->hidden(7, 0).status().code(), Code::InvalidArgument);
   executor->setLayerHook(
       [](uint32_t, const float *, uint32_t) { throw std::runtime_error("disk full"); });
   Status status = executor->step(data.input);

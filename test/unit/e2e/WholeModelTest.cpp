@@ -7,11 +7,13 @@
 #include "compiler/import/StrictJson.h"
 #include "compiler/import/graph/GraphBuilder.h"
 #include "dialects/axiom/interpreter/Interpreter.h"
+#include "dialects/axiom/interpreter/Numerics.h"
 #include "dialects/axiom/interpreter/PackedWeights.h"
 #include "passes/Pipeline.h"
 #include "runtime/artifact/Artifact.h"
 #include "runtime/base/Memory.h"
 #include "runtime/device/cpu/Executor.h"
+#include "runtime/engine/Embedder.h"
 
 #include "mlir/IR/DialectRegistry.h"
 #include "mlir/IR/MLIRContext.h"
@@ -90,10 +92,11 @@ std::vector<SegmentTensor> tensorTable(const Artifact &artifact) {
   return table;
 }
 
-/// What the interpreter gives for each step, from the model's graph and the artifact's weights.
-Result<std::vector<InterpreterOutput>> interpret(const std::string &input, const std::string &quant,
-                                                 const Artifact &artifact,
-                                                 const std::vector<Step> &steps) {
+/// What the interpreter gives for each step, from the model's graph and the artifact's weights;
+/// `hidden`: also each step's hidden state after the last layer.
+Result<std::vector<InterpreterOutput>>
+interpret(const std::string &input, const std::string &quant, const Artifact &artifact,
+          const std::vector<Step> &steps, std::vector<std::vector<float>> *hidden = nullptr) {
   mlir::DialectRegistry registry;
   registerDialects(registry);
   mlir::MLIRContext context(registry, mlir::MLIRContext::Threading::DISABLED);
@@ -111,9 +114,16 @@ Result<std::vector<InterpreterOutput>> interpret(const std::string &input, const
                          Interpreter::load(*module, weights));
   std::vector<InterpreterOutput> outputs;
   for (const Step &step : steps) {
-    AXIOM_ASSIGN_OR_RETURN(InterpreterOutput output, interpreter->run({step.tokens, step.positions,
-                                                                       step.sequences, step.rows}));
+    std::vector<float> last;
+    AXIOM_ASSIGN_OR_RETURN(
+        InterpreterOutput output,
+        interpreter->run({step.tokens, step.positions, step.sequences, step.rows},
+                         [&](uint32_t, std::span<const float> rows, uint32_t) {
+                           last.assign(rows.begin(), rows.end());
+                         }));
     outputs.push_back(std::move(output));
+    if (hidden)
+      hidden->push_back(std::move(last));
   }
   return outputs;
 }
@@ -142,10 +152,40 @@ struct Comparison {
   std::vector<uint32_t> greedy; ///< per equal row
 };
 
+/// What embeddings are made of: empty if the executor's rows after the last layer, and what the
+/// engine's norm makes of them, are the interpreter's.
+std::string compareHidden(const Artifact &artifact, const Executor &executor,
+                          const std::vector<float> &expected, uint32_t count) {
+  const Plan &plan = artifact.program().plan;
+  if (plan.finalNorm < 0)
+    return "the artifact does not tell its final norm";
+  uint32_t width = artifact.config().hidden, stride = artifact.config().hiddenStride();
+  const TensorInfo &tensor = artifact.metadata().tensors[static_cast<size_t>(plan.finalNorm)];
+  engine::FinalNorm norm{std::vector<float>(width), plan.finalNormEps, stride};
+  std::memcpy(norm.gain.data(), artifact.program().weights + tensor.offset, 4ull * width);
+  auto rows = executor.hidden(0, count);
+  if (!rows.ok())
+    return rows.status().message();
+  if (expected.size() != size_t(count) * width)
+    return format("%zu elements, the interpreter has %zu", size_t(count) * width, expected.size());
+  std::vector<float> own(width), wanted(width);
+  for (uint32_t t = 0; t < count; ++t) {
+    const float *row = *rows + size_t(t) * stride, *want = expected.data() + size_t(t) * width;
+    if (std::memcmp(row, want, 4ull * width) != 0)
+      return format("the hidden state of token %u differs", t);
+    engine::normalizeRow(norm, row, own);
+    numerics::rmsNorm(want, norm.gain.data(), width, norm.eps, wanted.data());
+    if (own != wanted)
+      return format("the normalized row of token %u differs", t);
+  }
+  return "";
+}
+
 /// Runs the steps on the executor and compares every row with `expected`, up to the first that
 /// differs.
 Comparison compareRows(std::shared_ptr<const Artifact> artifact, const std::vector<Step> &steps,
-                       const std::vector<InterpreterOutput> &expected, uint32_t numSequences) {
+                       const std::vector<InterpreterOutput> &expected, uint32_t numSequences,
+                       const std::vector<std::vector<float>> *hidden = nullptr) {
   const ArtifactConfig &config = artifact->config();
   Comparison result;
   auto differs = [&](const std::string &what) {
@@ -200,6 +240,12 @@ Comparison compareRows(std::shared_ptr<const Artifact> artifact, const std::vect
                     reinterpret_cast<AxmTile *>(tiles->data())};
     if (Status status = (*executor)->step(input); !status.ok())
       return differs(format("step %zu: ", s) + status.message());
+    if (hidden) {
+      std::string problem = compareHidden(*artifact, **executor, (*hidden)[s],
+                                          static_cast<uint32_t>(step.tokens.size()));
+      if (!problem.empty())
+        return differs(format("step %zu: ", s) + problem);
+    }
     const InterpreterOutput &want = expected[s];
     if (want.vocab != config.vocab || want.tileCount != numTiles ||
         want.logits.size() != step.rows.size() * want.vocab ||
@@ -293,7 +339,8 @@ TEST_P(TinyModels, EveryRowEqualsInterpreter) {
   ASSERT_TRUE(compiled.ok()) << compiled.message();
   auto artifact = Artifact::open(path);
   ASSERT_TRUE(artifact.ok()) << artifact.status().message();
-  auto expected = interpret(folder, quant, **artifact, steps);
+  std::vector<std::vector<float>> hidden;
+  auto expected = interpret(folder, quant, **artifact, steps, &hidden);
   ASSERT_TRUE(expected.ok()) << expected.status().message();
   ASSERT_EQ(expected->size(), steps.size());
 
@@ -308,7 +355,7 @@ TEST_P(TinyModels, EveryRowEqualsInterpreter) {
     auto atLevel = Artifact::open(path, open);
     ASSERT_TRUE(atLevel.ok()) << atLevel.status().message();
     EXPECT_EQ((*atLevel)->target(), "cpu:" + level);
-    Comparison comparison = compareRows(*atLevel, steps, *expected, 2);
+    Comparison comparison = compareRows(*atLevel, steps, *expected, 2, &hidden);
     EXPECT_EQ(comparison.difference, "");
     EXPECT_EQ(comparison.rows, rows);
     std::printf("%s: %zu of %zu rows equal\n", level.c_str(), comparison.rows, rows);
