@@ -138,6 +138,13 @@ def prompt_logprobs(check, server):
             check(status == 200 and done and joined == said, f"streamed, n = {n}: {[f for f in said if joined[f] != said[f]]} differ")
     alone = server.post("/v1/completions", **(want | {"max_tokens": 0}))[2]["choices"][0]
     check(alone["logprobs"]["token_logprobs"] == said["token_logprobs"][:-2] and alone["finish_reason"] == "length", f"max_tokens 0: {alone}")
+    status, events, done = server.events("/v1/completions", **(want | {"max_tokens": 0}))
+    check(done and len(events) == 1 and events[0]["choices"][0]["logprobs"] == alone["logprobs"], f"max_tokens 0, streamed: {events}")
+    long = [[5] * 200] * 120
+    status, _, refused = server.post("/v1/completions", prompt=long, max_tokens=0, echo=True, logprobs=20, n=1)
+    check(status == 200, f"much is reported: {status}")
+    status, _, refused = server.post("/v1/completions", prompt=long, max_tokens=1, echo=True, logprobs=20, n=5)
+    check(status == 400 and refused["error"]["param"] == "logprobs", f"too much would be reported: {status} {str(refused)[:200]}")
     plain = server.post("/v1/completions", prompt="the quick", max_tokens=0, echo=True)[2]
     check(plain["choices"][0]["text"] == "the quick" and plain["usage"]["completion_tokens"] == 0, f"the echo alone: {plain}")
     field = server.post("/v1/completions", prompt=tokens, max_tokens=1, prompt_logprobs=2)[2]["choices"][0]["prompt_logprobs"]
@@ -250,6 +257,9 @@ def chats(check, folder):
         status, _, got = server.post("/v1/chat/completions", **want, logprobs=True, top_logprobs=2)
         check(status == 200 and got["choices"][0]["message"]["role"] == "assistant", f"chat: {got}")
         check(len(got["choices"][0]["logprobs"]["content"]) == 12, f"chat's logprobs: {got}")
+        prompt = server.post("/v1/chat/completions", **want, prompt_logprobs=1, return_token_ids=True)[2]
+        said = prompt["prompt_logprobs"]
+        check(said[0] is None and len(said) == len(prompt["prompt_token_ids"]) == prompt["usage"]["prompt_tokens"], f"a chat's prompt_logprobs: {said}")
         status, events, done = server.events("/v1/chat/completions", **want)
         joined = "".join(c["delta"].get("content") or "" for e in events for c in e["choices"])
         check(status == 200 and done and joined == got["choices"][0]["message"]["content"], f"chat, streamed: {joined!r}, {got}")

@@ -14,6 +14,10 @@ namespace {
 /// Of one write: far less than what is kept for a client, so that it fits once there is room.
 constexpr size_t kPieceBytes = 64 << 10;
 
+/// Log probabilities of prompts that one answer may have, all its prompts and samples together: the
+/// answer's text takes some 30 bytes for each, and memory more.
+constexpr uint64_t kMostReported = 1 << 21;
+
 uint64_t randomNumber() {
   thread_local std::mt19937_64 random{std::random_device{}()};
   return random();
@@ -107,12 +111,31 @@ engine::RequestSpec Generation::spec(const Prompt &prompt, size_t index) const {
   return spec;
 }
 
+std::optional<ApiError> Generation::tooMuchReported() const {
+  uint64_t each = request_.promptLogprobs ? static_cast<uint64_t>(*request_.promptLogprobs) + 1 : 0;
+  each += echoesLogprobs() ? static_cast<uint64_t>(*request_.logprobs) + 1 : 0;
+  uint64_t tokens = 0;
+  for (const Prompt &prompt : prompts_)
+    tokens += prompt.tokens.size();
+  uint64_t all = tokens * each * (chat() ? 1 : static_cast<uint64_t>(request_.n));
+  if (all <= kMostReported)
+    return std::nullopt;
+  return invalidRequest(
+      request_.promptLogprobs ? "prompt_logprobs" : "logprobs", "invalid_value",
+      format("%llu log probabilities of prompts are asked for (%llu tokens); at most %llu are "
+             "possible in one request: ask for fewer, or send fewer prompts at a time",
+             static_cast<unsigned long long>(all), static_cast<unsigned long long>(tokens),
+             static_cast<unsigned long long>(kMostReported)));
+}
+
 void Generation::begin() {
   if (auto error = unsupported())
     return fail(*error);
   if (auto error = served_.prompts(request_, prompts_))
     return fail(*error);
   if (auto error = served_.badWords(request_, badWords_))
+    return fail(*error);
+  if (auto error = tooMuchReported())
     return fail(*error);
   auto n = static_cast<size_t>(request_.n);
   std::vector<std::string> names;

@@ -37,6 +37,7 @@ private:
 
   bool chat() const { return request_.endpoint == openai::Endpoint::ChatCompletions; }
   std::optional<openai::ApiError> unsupported() const;
+  std::optional<openai::ApiError> tooMuchReported() const;
   engine::RequestSpec spec(const Prompt &prompt, size_t index) const;
   void fail(const openai::ApiError &error);
   void cancel();
