@@ -4,6 +4,7 @@
 #include "runtime/schema/Header.h"
 #include "test/unit/artifact/TestArtifact.h"
 
+#include <cmath>
 #include <cstring>
 #include <gtest/gtest.h>
 #include <sys/prctl.h>
@@ -66,6 +67,26 @@ TEST(Artifact, OpensAndTellsWhatIsInside) {
     kernel.body(&launch); // only returns; executable memory is the point
   EXPECT_EQ(std::memcmp(program.weights, a.blobs[1].data(), a.blobs[1].size()), 0);
   EXPECT_GE(program.weights, artifact.mapping().data());
+}
+
+TEST(Artifact, TheFinalNormIsCheckedOrAbsent) {
+  NEEDS_V3();
+  TestArtifact a = makeTestArtifact();
+  auto opened = Artifact::open(writeTemporary(a.bytes()));
+  ASSERT_TRUE(opened.ok());
+  EXPECT_EQ((*opened)->program().plan.finalNorm, int64_t(a.metadata.tensors.size()) - 1);
+  EXPECT_EQ((*opened)->program().plan.finalNormEps, 1e-5f);
+  a.metadata.plan.finalNorm = -1; // as files of older compilers have it
+  EXPECT_TRUE(openStatus(a.bytes()).ok());
+  for (int64_t wrong : {int64_t(0), int64_t(1), int64_t(4), int64_t(a.metadata.tensors.size())}) {
+    a.metadata.plan.finalNorm = wrong; // a matrix, a short vector, one of heads, none
+    EXPECT_EQ(openStatus(a.bytes()).code(), Code::BadInput) << wrong;
+  }
+  a.metadata.plan.finalNorm = 2;
+  for (float eps : {0.0f, -1.0f, 2.0f, std::nanf("")}) {
+    a.metadata.plan.finalNormEps = eps;
+    expectMessage(openStatus(a.bytes()), Code::BadInput, "epsilon");
+  }
 }
 
 TEST(Artifact, CopiesTheWeights) {

@@ -277,6 +277,8 @@ void makePlan(Metadata &m, const std::vector<AxmKernelRow> &rows) {
                  {{task("attention", Attention, attention, rows, true)}},
                  {{task("o", Output, {slot(Out), perLayer(3), slot(X)}, rows)}}};
   uint32_t norm = static_cast<uint32_t>(m.tensors.size() - 1);
+  m.plan.finalNorm = norm;
+  m.plan.finalNormEps = 1e-5f;
   end.phases.push_back({{task("head", Head,
                               {slot(X), weight(m, {norm}), weight(m, {0}), step(AXM_SPACE_ROWS),
                                step(AXM_SPACE_LOGITS), step(AXM_SPACE_TILES)},
