@@ -6,9 +6,11 @@ import concurrent.futures
 import json
 import math
 import os
+import socket
 import struct
 import subprocess
 import sys
+import time
 
 import axiom
 from serve import serving
@@ -98,6 +100,24 @@ def company(check, server, tokens, own):
     check(server.until("num_requests_running", 0) and server.until("kv_cache_usage_perc", 0), "memory is not given back")
 
 
+def crowded(check, artifact, last):
+    """A long list goes through a short queue, other requests are told to come again; who hangs up gives all back."""
+    with serving(artifact, "--embedding-pooling", "last", "--max-num-seqs", "1", "--max-queued", "1", "--kv-tokens", "1024") as server:
+        status, _, got = server.post("/v1/embeddings", input=TEXTS * 10)
+        check(status == 200 and vectors(got) == last * 10, f"--embedding-pooling last, a queue of one: {status} {str(got)[:200]}")
+        body = json.dumps({"input": [[40 + i % 50 for i in range(500)]] * 2000}).encode()
+        client = socket.create_connection(("127.0.0.1", server.port), timeout=60)
+        client.sendall(b"POST /v1/embeddings HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        end, before = time.monotonic() + 60, server.metric("prompt_tokens_total")
+        while server.metric("prompt_tokens_total") == before and time.monotonic() < end:
+            time.sleep(0.01)
+        client.close()
+        check(server.until("num_requests_running", 0) and server.until("num_requests_waiting", 0) and server.until("kv_cache_usage_perc", 0),
+              "a list of a client that hung up goes on")
+        done = server.metric("prompt_tokens_total")
+        check(done is not None and done < 1000 * 500, f"{done} tokens were computed for nobody")
+
+
 def reference(model, tokens):
     python = os.environ.get("AXIOM_PYTHON", sys.executable)
     if subprocess.run([python, "-c", "import torch, transformers"], capture_output=True).returncode != 0:
@@ -131,8 +151,7 @@ def everything(check, folder):
             check(furthest <= BOUND, f"llama-odd: {furthest} from transformers, at most {BOUND}")
         status, _, err = server.stop()
         check(status == 0, f"exit {status}: {err}")
-    with serving(artifact, "--embedding-pooling", "last") as server:
-        check(vectors(server.post("/v1/embeddings", input=TEXTS)[2]) == last, "--embedding-pooling last")
+    crowded(check, artifact, last)
     try:
         source, weights = axiom.gguf(), axiom.input_path("AXIOM_HF", "models/smollm2-hf", "SmolLM2 as safetensors")
     except axiom.Missing as reason:

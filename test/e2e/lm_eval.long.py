@@ -3,7 +3,7 @@
 
 The task is made here from the test text of WikiText-2, the same each time: which of four endings follows a passage; three are from elsewhere.
 Needs the model and the text (docs/testing.md), the PyPI packages lm-eval[api] and transformers in this Python or in the one that
-AXIOM_PYTHON names or that tools/verify makes, and for the reference one with torch and transformers. AXIOM_ITEMS: questions (default 60).
+AXIOM_PYTHON names or that tools/verify makes, and for the reference one with torch and transformers. AXIOM_ITEMS: questions (default 50).
 """
 import json
 import os
@@ -17,7 +17,7 @@ import tempfile
 import axiom
 from serve import serving
 
-TASK, SEED, CONTEXT, ENDING = "axiom_endings", 7, 48, 10  # the last two in words
+TASK, SEED, CONTEXT, ENDING = "axiom_endings", 7, 32, 10  # the last two in words
 YAML = """task: {task}
 dataset_path: json
 dataset_kwargs:
@@ -42,12 +42,15 @@ ask = json.load(sys.stdin)
 tokenizer = transformers.AutoTokenizer.from_pretrained(ask["model"])
 model = transformers.AutoModelForCausalLM.from_pretrained(ask["model"], dtype=torch.float32).eval()
 out = []
-for context, continuation in ask["pairs"]:
-    whole = tokenizer(context + continuation, add_special_tokens=False)["input_ids"]
-    start = len(tokenizer(context, add_special_tokens=False)["input_ids"])
+for i in range(0, len(ask["pairs"]), 4):  # the endings of a question; the padding behind a row changes nothing in it
+    wholes = [tokenizer(c + e, add_special_tokens=False)["input_ids"] for c, e in ask["pairs"][i:i + 4]]
+    starts = [len(tokenizer(c, add_special_tokens=False)["input_ids"]) for c, _ in ask["pairs"][i:i + 4]]
+    longest = max(map(len, wholes))
     with torch.no_grad():
-        rows = torch.log_softmax(model(torch.tensor([whole])).logits[0, start - 1:-1], -1)
-    out.append([sum(rows[i, t].item() for i, t in enumerate(whole[start:])), len(whole) - start])
+        hidden = model.model(torch.tensor([w + [0] * (longest - len(w)) for w in wholes])).last_hidden_state
+        for k, (whole, start) in enumerate(zip(wholes, starts)):
+            rows = torch.log_softmax(model.lm_head(hidden[k, start - 1:len(whole) - 1]), -1)
+            out.append([sum(rows[j, t].item() for j, t in enumerate(whole[start:])), len(whole) - start])
 json.dump(out, sys.stdout)
 """
 
@@ -127,7 +130,7 @@ def everything(check, folder):
     torch = python_with("torch", "transformers")
     source, weights = axiom.gguf(), axiom.input_path("AXIOM_HF", "models/smollm2-hf", "SmolLM2 as safetensors")
     text = axiom.input_path("AXIOM_WIKITEXT", "models/wikitext-2-test.txt", "the test text of WikiText-2").read_text()
-    items = questions(text, int(os.environ.get("AXIOM_ITEMS", "60")))
+    items = questions(text, int(os.environ.get("AXIOM_ITEMS", "50")))
     (folder / "data.jsonl").write_text("".join(json.dumps(item) + "\n" for item in items))
     (folder / f"{TASK}.yaml").write_text(YAML.format(task=TASK, data=folder / "data.jsonl"))
     with serving(axiom.cached_artifact(source, "smollm2"), "--served-model-name", "smollm2", "--kv-tokens", "8192") as server:
