@@ -121,14 +121,23 @@ std::vector<TokenLogprob> Sampler::mostLikely(std::span<const float> logits, con
   std::vector<TokenLogprob> top;
   if (count == 0)
     return top;
+  auto better = [](const Candidate &a, const Candidate &b) {
+    return a.logit != b.logit ? a.logit > b.logit : a.id < b.id;
+  };
+  // A heap of the best so far, the worst of them on top.
   candidates_.clear();
-  for (size_t i = 0; i < logits.size(); ++i)
+  size_t kept = std::min<size_t>(count, logits.size());
+  for (size_t i = 0; i < logits.size(); ++i) {
+    if (candidates_.size() == kept) {
+      if (!(logits[i] > candidates_.front().logit)) // of equal ones the earlier stays
+        continue;
+      std::ranges::pop_heap(candidates_, better);
+      candidates_.pop_back();
+    }
     candidates_.push_back({logits[i], static_cast<int32_t>(i), 0});
-  size_t kept = std::min<size_t>(count, candidates_.size());
-  std::partial_sort(candidates_.begin(), candidates_.begin() + static_cast<ptrdiff_t>(kept),
-                    candidates_.end(), [](const Candidate &a, const Candidate &b) {
-                      return a.logit != b.logit ? a.logit > b.logit : a.id < b.id;
-                    });
+    std::ranges::push_heap(candidates_, better);
+  }
+  std::ranges::sort_heap(candidates_, better);
   top.reserve(kept);
   for (size_t i = 0; i < kept; ++i)
     top.push_back(

@@ -244,6 +244,32 @@ TEST(Sampler, RefusesNonFiniteAndExcluded) {
   EXPECT_FALSE(Sampler().sample(at(0), input).ok());
 }
 
+TEST(Sampler, TheMostLikelyAreThoseOfASort) {
+  uint64_t state = 1;
+  for (uint32_t size : {1u, 5u, 1000u, 3000u}) {
+    std::vector<float> logits(size);
+    for (float &l : logits) // few values: many ties
+      l = static_cast<float>(
+          (state = state * 6364136223846793005ull + 1442695040888963407ull) >> 40 & 63);
+    Row row(logits);
+    std::vector<int32_t> ids(size);
+    for (uint32_t i = 0; i < size; ++i)
+      ids[i] = static_cast<int32_t>(i);
+    std::ranges::sort(ids, [&](int32_t a, int32_t b) {
+      float la = logits[size_t(a)], lb = logits[size_t(b)];
+      return la != lb ? la > lb : a < b;
+    });
+    for (uint32_t count : {1u, 2u, 20u, 128u}) {
+      auto report = Sampler().report(row.logits, row.tiles, ids[size / 2], count);
+      ASSERT_TRUE(report.ok());
+      EXPECT_EQ(report->rank, size / 2 + 1);
+      ASSERT_EQ(report->top.size(), std::min(count, size));
+      for (size_t i = 0; i < report->top.size(); ++i)
+        ASSERT_EQ(report->top[i].token, ids[i]) << size << " " << count << " " << i;
+    }
+  }
+}
+
 TEST(Sampler, OnlyAllowedTokensCome) {
   std::vector<float> logits(2000, 1.0f);
   logits[700] = 5.0f;
