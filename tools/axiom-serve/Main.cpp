@@ -1,5 +1,6 @@
 // axiom-serve: OpenAI's API over a compiled model.
 #include "runtime/serve/core/App.h"
+#include "tools/axiom-serve/Operations.h"
 #include "tools/common/Tool.h"
 
 #include <csignal>
@@ -14,6 +15,7 @@ constexpr char kTool[] = "axiom-serve";
 
 struct Flags {
   tool::ModelFlags model;
+  tool::OperationFlags operations;
   std::vector<std::string> names, allowedHosts, allowedOrigins;
   std::string host = "127.0.0.1", metricsPrefix = "axiom", certificate, key;
   uint16_t port = 8000;
@@ -82,7 +84,8 @@ void Flags::add(CLI::App &app) {
       ->capture_default_str()
       ->type_name("S");
   app.add_option("--allowed-hosts", allowedHosts,
-                 "Names in the Host field that are answered (default: those of loopback)")
+                 "Names in the Host field that are answered (default: --host and those of "
+                 "loopback; any where --host is 0.0.0.0 or ::)")
       ->type_name("NAME");
   app.add_option("--allowed-origins", allowedOrigins, "Origins of pages that may call")
       ->type_name("URL");
@@ -91,10 +94,7 @@ void Flags::add(CLI::App &app) {
   app.add_option("--metrics-prefix", metricsPrefix, "Before the names of metrics")
       ->capture_default_str()
       ->type_name("WORD");
-}
-
-bool isLoopback(const std::string &host) {
-  return host.rfind("127.", 0) == 0 || host == "::1" || host == "localhost";
+  operations.add(app);
 }
 
 Expected<serve::AppSettings> settingsOf(const Flags &flags) {
@@ -102,11 +102,6 @@ Expected<serve::AppSettings> settingsOf(const Flags &flags) {
   Expected<uint64_t> memory = tool::parseBytes(flags.model.memory);
   if (!memory)
     return memory.error();
-  if (!isLoopback(flags.host))
-    return Error{AXIOM_INVALID_ARGUMENT,
-                 "--host " + flags.host +
-                     " can be reached from other machines, and this server has no API keys yet: "
-                     "listen at 127.0.0.1 and put a proxy with keys before it"};
   s.version = axiom_version();
   serve::ModelSettings &model = s.model;
   model.path = flags.model.path;
@@ -138,35 +133,39 @@ Expected<serve::AppSettings> settingsOf(const Flags &flags) {
   http.certificateFile = flags.certificate;
   http.keyFile = flags.key;
   http.limits.connections = flags.maxConnections;
-  if (!flags.allowedHosts.empty())
-    http.hosts = flags.allowedHosts;
   http.origins = flags.allowedOrigins;
   http.log = [](const std::string &text) { std::fprintf(stderr, "%s: %s\n", kTool, text.c_str()); };
   s.metricsPrefix = flags.metricsPrefix;
   return s;
 }
 
-/// The next SIGTERM or SIGINT within `seconds`; negative: however long it takes.
-bool signalWithin(const sigset_t &signals, double seconds) {
+/// The next of the signals within `seconds`; negative: however long it takes. 0: none came.
+int signalWithin(const sigset_t &signals, double seconds) {
   if (seconds < 0) {
     int number = 0;
-    return sigwait(&signals, &number) == 0;
+    return sigwait(&signals, &number) == 0 ? number : 0;
   }
   timespec time{
       static_cast<time_t>(seconds),
       static_cast<long>((seconds - static_cast<double>(static_cast<time_t>(seconds))) * 1e9)};
-  return sigtimedwait(&signals, nullptr, &time) > 0;
+  return std::max(sigtimedwait(&signals, nullptr, &time), 0);
 }
 
 int serveUntilSignal(const Flags &flags) {
   Expected<serve::AppSettings> settings = settingsOf(flags);
   if (!settings)
     return tool::fail(kTool, settings.error());
+  auto operations = tool::Operations::make(flags.operations, flags.host, flags.allowedHosts,
+                                           !flags.certificate.empty());
+  if (!operations)
+    return tool::fail(kTool, operations.error());
+  (*operations)->apply(*settings);
   // Before any thread is made, so that they all inherit it: signals are waited for.
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);
   sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGHUP);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
   const std::string scheme = flags.certificate.empty() ? "http" : "https";
@@ -180,7 +179,8 @@ int serveUntilSignal(const Flags &flags) {
                static_cast<unsigned long long>(served.engine().options().numBlocks) * AXM_KV_BLOCK);
   std::fprintf(stderr, "%s: ready at %s://%s:%u\n", kTool, scheme.c_str(), flags.host.c_str(),
                (*app)->port());
-  signalWithin(signals, -1);
+  while (signalWithin(signals, -1) == SIGHUP)
+    (*operations)->reload();
   (*app)->beginDrain();
   std::fprintf(stderr, "%s: draining for up to %g s; a second signal ends at once\n", kTool,
                flags.drainSeconds);
@@ -188,7 +188,7 @@ int serveUntilSignal(const Flags &flags) {
   for (double waited = 0; waited < flags.drainSeconds; waited += kLook) {
     if ((*app)->wait(http::Milliseconds(0)))
       return tool::kOk;
-    if (signalWithin(signals, kLook)) {
+    if (int number = signalWithin(signals, kLook); number != 0 && number != SIGHUP) {
       std::fprintf(stderr, "%s: ended with open answers\n", kTool);
       return tool::kInterrupted;
     }

@@ -1,5 +1,6 @@
 #include "runtime/serve/core/App.h"
 
+#include "runtime/serve/core/Gate.h"
 #include "runtime/serve/core/Generation.h"
 #include "runtime/serve/openai/OpenApi.h"
 #include "runtime/serve/openai/ParseRequest.h"
@@ -39,6 +40,7 @@ Result<std::unique_ptr<App>> App::start(AppSettings settings) {
   app->metrics_ = std::make_unique<Metrics>(s.metricsPrefix, app->served_->limits().models[0]);
   app->openApi_ = openApiDocument(app->served_->limits(), s.version);
   app->workers_ = std::make_unique<Workers>(s.workers, s.maxWaitingJobs);
+  s.http.gate = Gate(s.keys, s.openMetrics);
   AXIOM_ASSIGN_OR_RETURN(app->server_, http::Server::start(s.http, app->routes()));
   return app;
 }
@@ -60,13 +62,14 @@ void App::read(Endpoint endpoint, http::Request request, http::Responder respond
     return;
   }
   auto body = std::make_shared<std::string>(std::move(request.body));
-  bool taken = workers_->post([this, endpoint, body, responder, answer = std::move(answer)] {
+  auto note = noteOf(request);
+  bool taken = workers_->post([this, endpoint, body, note, responder, answer = std::move(answer)] {
     if (responder.closed())
       return;
     try {
       ParseResult result = parseRequest(endpoint, *body, served_->limits());
       if (result.ok())
-        answer(std::move(result.request), responder);
+        answer(std::move(result.request), responder, note);
       else
         responder.send(errorAnswer(*result.error));
     } catch (const std::exception &error) { // memory: the request ends, the server goes on
@@ -148,15 +151,17 @@ std::vector<http::Route> App::routes() {
     };
   };
   auto generating = [&](Endpoint endpoint) {
-    return reading(endpoint, [this](openai::Request request, const Responder &responder) {
-      std::make_shared<Generation>(*served_, *metrics_, std::move(request), responder)->begin();
-    });
+    return reading(
+        endpoint, [this](openai::Request request, const Responder &responder, const Note &note) {
+          std::make_shared<Generation>(*served_, *metrics_, std::move(request), responder, note)
+              ->begin();
+        });
   };
   auto answering = [&](Endpoint endpoint,
                        http::Response (App::*answer)(const openai::Request &) const) {
-    return reading(endpoint, [this, answer](openai::Request request, const Responder &responder) {
-      responder.send((this->*answer)(request));
-    });
+    return reading(endpoint,
+                   [this, answer](openai::Request request, const Responder &responder,
+                                  const Note &) { responder.send((this->*answer)(request)); });
   };
   auto simple = [](std::function<http::Response(const Request &)> answer) {
     return [answer](Request request, Responder responder) { responder.send(answer(request)); };

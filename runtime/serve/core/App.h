@@ -2,7 +2,9 @@
 #ifndef AXIOM_RUNTIME_SERVE_CORE_APP_H
 #define AXIOM_RUNTIME_SERVE_CORE_APP_H
 
+#include "runtime/serve/core/ApiKeys.h"
 #include "runtime/serve/core/Metrics.h"
+#include "runtime/serve/core/RequestNote.h"
 #include "runtime/serve/core/ServedModel.h"
 #include "runtime/serve/core/Workers.h"
 #include "runtime/serve/http/Server.h"
@@ -17,10 +19,12 @@ struct AppSettings {
   ModelSettings model;
   http::Options http; ///< the app sets nothing in it but handlers
   std::string metricsPrefix = "axiom";
-  std::string version;            ///< of the program
-  uint32_t workers = 2;           ///< threads for JSON, templates, tokenizing
-  uint32_t maxWaitingJobs = 1024; ///< requests that wait for these threads
-  uint32_t progressMs = 10000;    ///< a step that takes longer makes /health/progress say 503
+  std::string version;                 ///< of the program
+  std::shared_ptr<const ApiKeys> keys; ///< null: everybody may ask
+  bool openMetrics = false;            ///< /metrics needs no key
+  uint32_t workers = 2;                ///< threads for JSON, templates, tokenizing
+  uint32_t maxWaitingJobs = 1024;      ///< requests that wait for these threads
+  uint32_t progressMs = 10000;         ///< a step that takes longer makes /health/progress say 503
 };
 
 class App {
@@ -42,7 +46,8 @@ public:
 private:
   explicit App(AppSettings settings) : settings_(std::move(settings)) {}
   std::vector<http::Route> routes();
-  using Answer = std::function<void(openai::Request, const http::Responder &)>;
+  using Note = std::shared_ptr<RequestNote>;
+  using Answer = std::function<void(openai::Request, const http::Responder &, const Note &)>;
   /// Parses on a worker; `answer` is given what is valid.
   void read(openai::Endpoint endpoint, http::Request request, http::Responder responder,
             Answer answer);

@@ -31,9 +31,9 @@ uint64_t characters(std::string_view text) {
 } // namespace
 
 Generation::Generation(const ServedModel &served, Metrics &metrics, Request request,
-                       http::Responder responder)
+                       http::Responder responder, std::shared_ptr<RequestNote> note)
     : served_(served), metrics_(metrics), request_(std::move(request)),
-      responder_(std::move(responder)) {
+      responder_(std::move(responder)), note_(std::move(note)) {
   head_.id = answerId(chat() ? "chatcmpl-" : "cmpl-", randomNumber(), randomNumber());
   head_.created = std::chrono::duration_cast<std::chrono::seconds>(
                       std::chrono::system_clock::now().time_since_epoch())
@@ -102,6 +102,7 @@ engine::RequestSpec Generation::spec(const Prompt &prompt, size_t index) const {
   spec.specialText = !r.skipSpecialTokens;
   spec.numSamples = count(r.n);
   spec.priority = static_cast<int32_t>(std::clamp<int64_t>(r.priority, INT32_MIN, INT32_MAX));
+  spec.key = note_->client.id;
   if (!r.cacheSalt.empty())
     spec.cacheSalt = std::make_shared<const std::string>(r.cacheSalt);
   return spec;

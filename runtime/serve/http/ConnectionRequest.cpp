@@ -116,6 +116,7 @@ void Connection::dispatch() {
   ++shared_->counters.requests;
   ++shared_->counters.activeRequests;
   Request request = std::move(current.request);
+  current.request.note = request.note;
   current.request.id = request.id; // what Finished tells
   current.request.method = request.method;
   current.request.path = request.path;
@@ -283,6 +284,7 @@ void Connection::requestDone(std::optional<Reason> rejected) {
   finished.duration =
       std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - current->began);
   finished.rejected = rejected;
+  finished.note = std::move(current->request.note);
   try {
     shared_->options.finished(finished);
   } catch (const std::exception &) {

@@ -1,0 +1,177 @@
+#!/usr/bin/env python3
+"""Running axiom-serve: API keys and whose turn it is. A tiny model; no figure is compared with a time."""
+import contextlib
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import threading
+import time
+
+import axiom
+import serve
+
+ALICE, BOB, CAROL = "sk-alice-0123456789", "sk-bob-0123456789ab", "sk-carol-0123456789"
+
+
+class Server(serve.Served):
+    """A server whose standard error is read all the time; `ask` sends a key and other fields."""
+
+    def __init__(self, *words, env=None, name="tiny", options=("--port", "0")):
+        names = ["--served-model-name", name] if name else []
+        words = [axiom.binary("axiom-serve"), *words, *options, *names]
+        self.process = subprocess.Popen([str(w) for w in words], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+                                        env=dict(os.environ, **(env or {})),
+                                        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+        self.lines, self.key, self.port, self.tls = [], None, None, None
+        self.reader = threading.Thread(target=self.read, daemon=True)
+        self.reader.start()
+        if not self.says(r"ready at \w+://\S+:(\d+)"):
+            self.process.kill()
+            raise axiom.Failed(f"axiom-serve does not start: {self.lines}")
+        self.port = int(self.says(r"ready at \w+://\S+:(\d+)").group(1))
+
+    def read(self):
+        for line in self.process.stderr:
+            self.lines.append(line)
+
+    def says(self, pattern, wait=serve.WAIT):
+        """The first match in what was said, once it is there; None after a while, or when the server has ended without it."""
+        end = time.monotonic() + wait
+        while time.monotonic() < end:
+            ended = self.process.poll() is not None
+            if ended:
+                self.reader.join()
+            for line in list(self.lines):
+                if found := re.search(pattern, line):
+                    return found
+            if ended:
+                return None
+            time.sleep(0.01)
+        return None
+
+    def ask(self, method, path, body=None, kind="application/json", key="", host=None, **fields):
+        make = (lambda: http.client.HTTPSConnection("127.0.0.1", self.port, timeout=serve.WAIT, context=self.tls)) if self.tls else \
+            (lambda: http.client.HTTPConnection("127.0.0.1", self.port, timeout=serve.WAIT))
+        with contextlib.closing(make()) as connection:
+            data = None if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
+            headers = {"Content-Type": kind} if data is not None else {}
+            key = self.key if key == "" else key
+            headers |= {"Authorization": f"Bearer {key}"} if key else {}
+            headers |= {"Host": host} if host else {}
+            headers |= {name.replace("_", "-"): value for name, value in fields.items()}
+            connection.request(method, path, data, headers)
+            answer = connection.getresponse()
+            return answer.status, answer.headers, answer.read()
+
+    def stream(self, **request):
+        """A socket on which an answer streams, after its first bytes."""
+        body = json.dumps({"prompt": "a", "stream": True, "ignore_eos": True, "temperature": 0} | request).encode()
+        client = socket.create_connection(("127.0.0.1", self.port), timeout=serve.WAIT)
+        client.sendall(b"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                       b"Authorization: Bearer %s\r\nContent-Length: %d\r\n\r\n" % ((self.key or "").encode(), len(body)) + body)
+        return client, client.recv(100)
+
+    def wait(self):
+        status = self.process.wait(timeout=serve.WAIT)
+        self.reader.join()
+        return status
+
+    def stop(self, number=signal.SIGTERM):
+        self.process.send_signal(number)
+        return self.wait()
+
+
+@contextlib.contextmanager
+def running(*words, **options):
+    server = Server(*words, **options)
+    try:
+        yield server
+    finally:
+        if server.process.poll() is None:
+            server.process.kill()
+        server.process.wait()
+
+
+def tiny(folder):
+    artifact = folder / "tiny.axm"
+    axiom.compile_model(axiom.TINY / "llama-odd", artifact)
+    return artifact
+
+
+def keys(check, folder):
+    artifact, file = tiny(folder), folder / "keys"
+    file.write_text(f"# clients\n{ALICE} alice\n{BOB}\n")
+    file.chmod(0o600)
+    with running(artifact, "--api-key-file", file, "--host", "0.0.0.0") as server:
+        check(server.says("warning: keys and texts cross the network unencrypted", 5), "no warning about keys without TLS")
+        for path in ("/health", "/health/live", "/health/ready", "/health/progress"):
+            check(server.ask("GET", path)[0] == 200, f"{path} needs a key")
+        for path in ("/v1/models", "/metrics", "/version", "/openapi.json", "/nowhere", "/health/../v1/models"):
+            status, headers, text = server.ask("GET", path)
+            error = json.loads(text)["error"]
+            check(status == 401 and headers["WWW-Authenticate"] == "Bearer" and error["code"] == "missing_api_key"
+                  and error["type"] == "invalid_request_error" and error["param"] is None, f"{path} without a key: {status} {text}")
+        status, headers, text = server.ask("GET", "/v1/models", key=CAROL)
+        check(status == 401 and "invalid_token" in headers["WWW-Authenticate"] and CAROL.encode() not in text, f"a wrong key: {text}")
+        check(server.ask("GET", "/v1/models", key=ALICE)[0] == 200 and server.ask("GET", "/metrics", key=BOB)[0] == 200, "right keys")
+        check(server.ask("GET", "/v1/models", key=ALICE, host="some.name:80")[0] == 200, "0.0.0.0 with keys answers one Host only")
+        check(server.ask("POST", "/v1/completions", {"prompt": "a", "max_tokens": 2}, key=ALICE)[0] == 200, "an answer with a key")
+        # Another file from SIGHUP on; a wrong file changes nothing.
+        file.write_text(f"{BOB} bob\n{CAROL} carol\n")
+        server.process.send_signal(signal.SIGHUP)
+        check(server.says("2 API keys are read again"), "nothing said about SIGHUP")
+        check([server.ask("GET", "/v1/models", key=k)[0] for k in (ALICE, BOB, CAROL)] == [401, 200, 200], "keys after SIGHUP")
+        file.write_text("bad\n")
+        server.process.send_signal(signal.SIGHUP)
+        check(server.says("the API keys stay what they were: .*:1: a key of 3 characters"), "nothing said about a wrong file")
+        check(server.ask("GET", "/v1/models", key=CAROL)[0] == 200, "a wrong file takes keys away")
+        file.write_text(f"{BOB} bob\n")
+        check(server.stop() == 0, "exit status")
+        check(not any(k in line for k in (ALICE, BOB, CAROL) for line in server.lines), f"a key is told: {server.lines}")
+    file.chmod(0o644)
+    with running(artifact, "--api-key-file", file, "--open-metrics") as server:
+        check(server.says("can be read by other users", 5), "no warning about a file that all can read")
+        check(server.ask("GET", "/metrics")[0] == 200 and server.ask("GET", "/v1/models")[0] == 401, "--open-metrics")
+        check(server.ask("GET", "/health", host="some.name")[0] == 403, "loopback answers any Host")
+    for flags, says in ((["--host", "0.0.0.0"], "--api-key-file"), (["--host", "::"], "--api-key-file"),
+                        (["--api-key-file", folder / "none"], "No such file")):
+        wrong = axiom.run(axiom.binary("axiom-serve"), artifact, "--port", "0", *flags)
+        check(wrong.status == 2 and says in wrong.err, f"{flags}: exit {wrong.status}: {wrong.err}")
+
+
+def turns(check, folder):
+    """A client with one request is not last behind another's many."""
+    file = folder / "keys"
+    file.write_text(f"{ALICE} alice\n{BOB} bob\n")
+    with running(tiny(folder), "--api-key-file", file, "--max-num-seqs", "1", "--no-enable-prefix-caching") as server:
+        order, lock = [], threading.Lock()
+        server.key = ALICE
+
+        def one(key, tokens):
+            status = server.ask("POST", "/v1/completions", {"prompt": "a", "max_tokens": tokens, "ignore_eos": True}, key=key)[0]
+            with lock:
+                order.append((key, status))
+
+        def begin(key, waiting, tokens):
+            thread = threading.Thread(target=one, args=(key, tokens))
+            thread.start()
+            check(server.until("num_requests_waiting", waiting), f"{waiting} requests do not wait")
+            return thread
+
+        # The first one runs until the others wait behind it: the longest that fits.
+        context = json.loads(server.ask("GET", "/v1/models")[2])["data"][0]["max_model_len"]
+        first = server.stream(max_tokens=context - 10)[0]
+        threads = [begin(ALICE, n + 1, 200) for n in range(4)] + [begin(BOB, 5, 200)]
+        first.close()
+        for thread in threads:
+            thread.join()
+        check([status for _, status in order] == [200] * 5, f"statuses: {order}")
+        check(BOB in [key for key, _ in order[:2]], f"one client's queue is not shared: {order}")
+
+
+if __name__ == "__main__":
+    axiom.main_of(keys, turns)

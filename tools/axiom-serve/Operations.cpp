@@ -1,0 +1,74 @@
+#include "tools/axiom-serve/Operations.h"
+
+#include <cstdio>
+
+namespace axiom::tool {
+namespace {
+
+constexpr char kTool[] = "axiom-serve";
+
+bool isLoopback(const std::string &host) {
+  return host.rfind("127.", 0) == 0 || host == "::1" || host == "localhost";
+}
+
+/// The names under which a server at `host` is asked, unless they are given.
+std::vector<std::string> hostsOf(const std::string &host) {
+  if (host == "0.0.0.0" || host == "::")
+    return {"*"}; // its names are not known here; a page of another site has no key
+  std::vector<std::string> names = {"localhost", "127.0.0.1", "[::1]"};
+  names.push_back(host.find(':') == std::string::npos ? host : "[" + host + "]");
+  return names;
+}
+
+void say(const std::string &text) { std::fprintf(stderr, "%s: %s\n", kTool, text.c_str()); }
+
+} // namespace
+
+void OperationFlags::add(CLI::App &app) {
+  app.add_option("--api-key-file", keyFile,
+                 "Clients need a key of this file: lines of KEY or KEY NAME; read again on SIGHUP")
+      ->type_name("FILE");
+  app.add_flag("--open-metrics", openMetrics, "/metrics needs no key");
+}
+
+Expected<std::unique_ptr<Operations>> Operations::make(const OperationFlags &flags,
+                                                       const std::string &host,
+                                                       const std::vector<std::string> &hosts,
+                                                       bool tls) {
+  auto made = std::make_unique<Operations>();
+  made->flags_ = flags;
+  made->hosts_ = hosts.empty() ? hostsOf(host) : hosts;
+  if (!isLoopback(host) && flags.keyFile.empty())
+    return Error{AXIOM_INVALID_ARGUMENT,
+                 "--host " + host +
+                     " can be reached from other machines, and there is no API key: give a file "
+                     "with keys by --api-key-file, or listen at 127.0.0.1"};
+  if (!flags.keyFile.empty()) {
+    auto keys = serve::ApiKeys::load(flags.keyFile);
+    if (!keys.ok())
+      return Error{AXIOM_INVALID_ARGUMENT, keys.status().message()};
+    made->keys_ = std::move(*keys);
+    if (made->keys_->readableByOthers())
+      say("warning: " + flags.keyFile + " can be read by other users: chmod 600");
+    if (!isLoopback(host) && !tls)
+      say("warning: keys and texts cross the network unencrypted: give --ssl-certfile and "
+          "--ssl-keyfile, or put a proxy with TLS before this server");
+  }
+  return made;
+}
+
+void Operations::apply(serve::AppSettings &settings) const {
+  settings.keys = keys_;
+  settings.openMetrics = flags_.openMetrics;
+  settings.http.hosts = hosts_;
+}
+
+void Operations::reload() const {
+  if (!keys_)
+    return;
+  Status status = keys_->reload();
+  say(status.ok() ? format("%zu API keys are read again", keys_->size())
+                  : "the API keys stay what they were: " + status.message());
+}
+
+} // namespace axiom::tool
