@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Running axiom-serve: API keys and whose turn it is. A tiny model; no figure is compared with a time."""
+"""Running axiom-serve: API keys, whose turn it is, the log. A tiny model; no figure is compared with a time."""
 import contextlib
 import http.client
 import json
@@ -173,5 +173,127 @@ def turns(check, folder):
         check(BOB in [key for key, _ in order[:2]], f"one client's queue is not shared: {order}")
 
 
+def logs(check, folder):
+    """A JSON line for each request, with what it cost and without what it said."""
+    artifact, file, log = tiny(folder), folder / "keys", folder / "log"
+    file.write_text(f"{ALICE} alice\n")
+    secret = "xylophone"
+
+    def line(number, **has):
+        """The request lines so far; the last one, once there are `number` of them, has these fields."""
+        end = time.monotonic() + serve.WAIT
+        while True:
+            lines = [json.loads(text) for text in log.read_text().splitlines() if text.endswith("}")]
+            requests = [entry for entry in lines if entry["message"] == "request"]
+            if len(requests) >= number or time.monotonic() > end:
+                break
+            time.sleep(0.01)
+        check(len(requests) == number, f"{len(requests)} lines, expected {number}")
+        last = requests[-1]
+        check(all(last.get(name) == value for name, value in has.items()), f"expected {has}, found {last}")
+        return last
+
+    with running(artifact, "--api-key-file", file, options=("--port", "0", "--log-format", "json")) as server:
+        check(server.says('^{"time":"20[^"]*Z","level":"info","message":"ready at'), f"stderr is not JSON: {server.lines}")
+        check(all(json.loads(text)["level"] for text in server.lines), "stderr is not JSON")
+    flags = ["--api-key-file", file, "--log-format", "json", "--log-file", log]
+    with Logged(artifact, *flags, log=log) as server:
+        server.key = ALICE
+        ask = {"prompt": secret, "max_tokens": 4, "ignore_eos": True}
+        status, headers, answer = server.ask("POST", "/v1/completions", ask, X_Request_Id="my-id.7")
+        check(status == 200 and headers["X-Request-Id"] == "my-id.7", f"X-Request-Id is not taken over: {headers}")
+        usage = json.loads(answer)["usage"]
+        got = line(1, request_id="my-id.7", client="alice", method="POST", path="/v1/completions", status=200, stream=False,
+                   prompt_tokens=usage["prompt_tokens"], output_tokens=4, cached_tokens=0, finish_reason="length", level="info")
+        check(0 <= got["ttft_ms"] <= got["total_ms"] and got["queue_ms"] >= 0, f"times: {got}")
+        status, headers, _ = server.ask("GET", "/v1/models", X_Request_Id="not a good one!")
+        got = line(2, path="/v1/models", request_id=headers["X-Request-Id"])
+        check("finish_reason" not in got and got["request_id"].startswith("req-"), f"an odd X-Request-Id: {got}")
+        trace, parent = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+        headers = server.ask("POST", "/v1/completions", ask, traceparent=f"00-{trace}-{parent}-01")[1]
+        got = line(3, trace_id=trace, parent_span_id=parent)
+        check(headers["traceparent"] == f"00-{trace}-{got['span_id']}-01" and got["span_id"] != parent, f"traceparent: {headers} {got}")
+        headers = server.ask("GET", "/v1/models", traceparent=f"00-{'0' * 32}-{parent}-01")[1]
+        check(headers["traceparent"] is None and "trace_id" not in line(4), "a wrong traceparent is taken")
+        server.ask("GET", "/v1/models", key=BOB, traceparent=f"00-{trace}-{parent}-00")
+        got = line(5, status=401, refused="gate", trace_id=trace)
+        check("client" not in got, f"a refused one's client: {got}")
+        client = server.stream(max_tokens=10)[0]
+        while b"[DONE]" not in client.recv(65536):
+            pass
+        line(6, stream=True, output_tokens=10, finish_reason="length")
+        client.close()
+        room = json.loads(server.ask("GET", "/v1/models")[2])["data"][0]["max_model_len"] - 10
+        client = server.stream(max_tokens=room)[0]
+        client.close()
+        got = line(8, stream=True, refused="client_gone", finish_reason="abort")
+        check(got["output_tokens"] < room, f"a hang-up: {got}")
+        server.ask("GET", "/health")
+        # The file is moved away and opened again.
+        moved = folder / "log.1"
+        log.rename(moved)
+        server.process.send_signal(signal.SIGHUP)
+        until(lambda: log.exists())
+        server.ask("GET", "/version")
+        line(1, path="/version", client="alice")
+        text = moved.read_text() + log.read_text()
+        check(secret not in text and ALICE not in text and "/health" not in text, "prompts, keys or probes in the log")
+        check(server.metric("log_lines_dropped_total") == 0, "dropped lines")
+        check(server.stop() == 0 and server.lines == [], f"exit, or something on stderr: {server.lines}")
+    # Nobody reads standard error: requests go on.
+    with Logged(artifact, "--log-level", "debug", log=None) as server:
+        for _ in range(900):  # more than a pipe holds
+            server.ask("GET", "/health", X_Request_Id="x" * 100)
+        check(server.ask("POST", "/v1/completions", ask)[0] == 200, "a log that nobody reads holds requests up")
+        check(server.stop() == 0, "a log that nobody reads holds the end up")
+
+
+def until(holds):
+    end = time.monotonic() + serve.WAIT
+    while not holds() and time.monotonic() < end:
+        time.sleep(0.01)
+    return holds()
+
+
+class Logged(Server):
+    """A server whose log is a file, or standard error that nobody reads."""
+
+    def __init__(self, *words, log):
+        self.lines, self.key, self.tls, self.log = [], None, None, log
+        words = [axiom.binary("axiom-serve"), *words, "--port", "0", "--served-model-name", "tiny"]
+        self.process = subprocess.Popen([str(w) for w in words], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        found = None
+
+        def ready():
+            nonlocal found
+            text = log.read_text() if log and log.exists() else ""
+            found = re.search(r"ready at http://127.0.0.1:(\d+)", text)
+            return found
+
+        if log:
+            until(ready)
+        else:
+            while not found:
+                found = re.search(r"ready at http://127.0.0.1:(\d+)", self.process.stderr.readline())
+        self.port = int(found.group(1))
+        self.reader = threading.Thread(target=self.read, daemon=True)
+        if log:
+            self.reader.start()
+
+    def wait(self):
+        status = self.process.wait(timeout=serve.WAIT)
+        if self.log:
+            self.reader.join()
+        return status
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+
+
 if __name__ == "__main__":
-    axiom.main_of(keys, turns)
+    axiom.main_of(keys, turns, logs)

@@ -134,7 +134,6 @@ Expected<serve::AppSettings> settingsOf(const Flags &flags) {
   http.keyFile = flags.key;
   http.limits.connections = flags.maxConnections;
   http.origins = flags.allowedOrigins;
-  http.log = [](const std::string &text) { std::fprintf(stderr, "%s: %s\n", kTool, text.c_str()); };
   s.metricsPrefix = flags.metricsPrefix;
   return s;
 }
@@ -173,30 +172,33 @@ int serveUntilSignal(const Flags &flags) {
   if (!app.ok())
     return tool::fail(kTool, {api::statusOf(app.status().code()), app.status().message()});
   const auto &served = (*app)->served();
-  std::fprintf(stderr, "%s: %s on %s, %u sequences, KV memory for %llu tokens\n", kTool,
-               served.limits().models[0].c_str(), served.model().device.c_str(),
-               served.engine().options().limits.maxSequences,
-               static_cast<unsigned long long>(served.engine().options().numBlocks) * AXM_KV_BLOCK);
-  std::fprintf(stderr, "%s: ready at %s://%s:%u\n", kTool, scheme.c_str(), flags.host.c_str(),
-               (*app)->port());
+  auto tell = [&log = (*operations)->log()](const std::string &text) {
+    log.say(serve::Level::Info, text);
+  };
+  tell(format("%s on %s, %u sequences, KV memory for %llu tokens",
+              served.limits().models[0].c_str(), served.model().device.c_str(),
+              served.engine().options().limits.maxSequences,
+              static_cast<unsigned long long>(served.engine().options().numBlocks) * AXM_KV_BLOCK));
+  tell(format("ready at %s://%s:%u", scheme.c_str(), flags.host.c_str(), (*app)->port()));
   while (signalWithin(signals, -1) == SIGHUP)
     (*operations)->reload();
   (*app)->beginDrain();
-  std::fprintf(stderr, "%s: draining for up to %g s; a second signal ends at once\n", kTool,
-               flags.drainSeconds);
+  tell(format("draining for up to %g s; a second signal ends at once", flags.drainSeconds));
   constexpr double kLook = 0.05;
   for (double waited = 0; waited < flags.drainSeconds; waited += kLook) {
     if ((*app)->wait(http::Milliseconds(0)))
       return tool::kOk;
     if (int number = signalWithin(signals, kLook); number != 0 && number != SIGHUP) {
-      std::fprintf(stderr, "%s: ended with open answers\n", kTool);
+      tell("ended with open answers");
       return tool::kInterrupted;
     }
   }
   if ((*app)->wait(http::Milliseconds(0)))
     return tool::kOk;
-  std::fprintf(stderr, "%s: answers were still open after %g s and are cut\n", kTool,
-               flags.drainSeconds);
+  (*operations)
+      ->log()
+      .say(serve::Level::Warning,
+           format("answers were still open after %g s and are cut", flags.drainSeconds));
   return tool::kFailure;
 }
 

@@ -1,11 +1,7 @@
 #include "tools/axiom-serve/Operations.h"
 
-#include <cstdio>
-
 namespace axiom::tool {
 namespace {
-
-constexpr char kTool[] = "axiom-serve";
 
 bool isLoopback(const std::string &host) {
   return host.rfind("127.", 0) == 0 || host == "::1" || host == "localhost";
@@ -20,7 +16,12 @@ std::vector<std::string> hostsOf(const std::string &host) {
   return names;
 }
 
-void say(const std::string &text) { std::fprintf(stderr, "%s: %s\n", kTool, text.c_str()); }
+serve::Level levelOf(const std::string &name) {
+  for (serve::Level level : {serve::Level::Debug, serve::Level::Info, serve::Level::Warning})
+    if (name == serve::levelName(level))
+      return level;
+  return serve::Level::Error;
+}
 
 } // namespace
 
@@ -29,6 +30,18 @@ void OperationFlags::add(CLI::App &app) {
                  "Clients need a key of this file: lines of KEY or KEY NAME; read again on SIGHUP")
       ->type_name("FILE");
   app.add_flag("--open-metrics", openMetrics, "/metrics needs no key");
+  app.add_option("--log-format", logFormat, "How the log is written, a line for each event")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->capture_default_str()
+      ->type_name("FORM");
+  app.add_option("--log-level", logLevel,
+                 "Least level of what is logged; requests are info, health checks debug")
+      ->check(CLI::IsMember({"debug", "info", "warning", "error"}))
+      ->capture_default_str()
+      ->type_name("LEVEL");
+  app.add_option("--log-file", logFile,
+                 "Append the log to this file, opened again on SIGHUP (default: stderr)")
+      ->type_name("FILE");
 }
 
 Expected<std::unique_ptr<Operations>> Operations::make(const OperationFlags &flags,
@@ -37,6 +50,14 @@ Expected<std::unique_ptr<Operations>> Operations::make(const OperationFlags &fla
                                                        bool tls) {
   auto made = std::make_unique<Operations>();
   made->flags_ = flags;
+  serve::LogSettings log;
+  log.json = flags.logFormat == "json";
+  log.level = levelOf(flags.logLevel);
+  log.file = flags.logFile;
+  auto opened = serve::Log::open(log);
+  if (!opened.ok())
+    return Error{AXIOM_INVALID_ARGUMENT, opened.status().message()};
+  made->log_ = std::move(*opened);
   made->hosts_ = hosts.empty() ? hostsOf(host) : hosts;
   if (!isLoopback(host) && flags.keyFile.empty())
     return Error{AXIOM_INVALID_ARGUMENT,
@@ -49,26 +70,32 @@ Expected<std::unique_ptr<Operations>> Operations::make(const OperationFlags &fla
       return Error{AXIOM_INVALID_ARGUMENT, keys.status().message()};
     made->keys_ = std::move(*keys);
     if (made->keys_->readableByOthers())
-      say("warning: " + flags.keyFile + " can be read by other users: chmod 600");
+      made->log_->say(serve::Level::Warning,
+                      flags.keyFile + " can be read by other users: chmod 600");
     if (!isLoopback(host) && !tls)
-      say("warning: keys and texts cross the network unencrypted: give --ssl-certfile and "
-          "--ssl-keyfile, or put a proxy with TLS before this server");
+      made->log_->say(serve::Level::Warning,
+                      "keys and texts cross the network unencrypted: give --ssl-certfile and "
+                      "--ssl-keyfile, or put a proxy with TLS before this server");
   }
   return made;
 }
 
 void Operations::apply(serve::AppSettings &settings) const {
   settings.keys = keys_;
+  settings.log = log_;
   settings.openMetrics = flags_.openMetrics;
   settings.http.hosts = hosts_;
 }
 
 void Operations::reload() const {
+  log_->reopen();
   if (!keys_)
     return;
   Status status = keys_->reload();
-  say(status.ok() ? format("%zu API keys are read again", keys_->size())
-                  : "the API keys stay what they were: " + status.message());
+  if (status.ok())
+    log_->say(serve::Level::Info, format("%zu API keys are read again", keys_->size()));
+  else
+    log_->say(serve::Level::Error, "the API keys stay what they were: " + status.message());
 }
 
 } // namespace axiom::tool

@@ -15,6 +15,7 @@ namespace axiom::tool {
 struct OperationFlags {
   std::string keyFile;
   bool openMetrics = false;
+  std::string logFormat = "text", logLevel = "info", logFile;
 
   void add(CLI::App &app);
 };
@@ -30,11 +31,13 @@ public:
                                                     bool tls);
 
   void apply(serve::AppSettings &settings) const;
+  serve::Log &log() const { return *log_; }
   /// SIGHUP: what changed in the files counts from now on.
   void reload() const;
 
 private:
   OperationFlags flags_;
+  std::shared_ptr<serve::Log> log_;
   std::shared_ptr<serve::ApiKeys> keys_;
   std::vector<std::string> hosts_;
 };

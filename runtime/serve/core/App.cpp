@@ -41,6 +41,10 @@ Result<std::unique_ptr<App>> App::start(AppSettings settings) {
   app->openApi_ = openApiDocument(app->served_->limits(), s.version);
   app->workers_ = std::make_unique<Workers>(s.workers, s.maxWaitingJobs);
   s.http.gate = Gate(s.keys, s.openMetrics);
+  if (s.log) {
+    s.http.log = [log = s.log](const std::string &text) { log->limited({Level::Warning, text}); };
+    s.http.finished = [log = s.log](const http::Finished &f) { logRequest(*log, f); };
+  }
   AXIOM_ASSIGN_OR_RETURN(app->server_, http::Server::start(s.http, app->routes()));
   return app;
 }
@@ -142,6 +146,15 @@ http::Response App::progress() const {
   return json(healthResult("ok"));
 }
 
+ServerState App::state() const {
+  ServerState state;
+  if (settings_.log) {
+    state.logDropped = settings_.log->dropped();
+    state.logLeftOut = settings_.log->leftOut();
+  }
+  return state;
+}
+
 std::vector<http::Route> App::routes() {
   using http::Request;
   using http::Responder;
@@ -194,7 +207,7 @@ std::vector<http::Route> App::routes() {
   routes.push_back(
       {"GET", "/openapi.json", simple([this](const Request &) { return json(openApi_); })});
   auto metrics = simple([this](const Request &) {
-    http::Response response = json(metrics_->text(served_->engine().stats()));
+    http::Response response = json(metrics_->text(served_->engine().stats(), state()));
     response.contentType = "text/plain; version=0.0.4; charset=utf-8";
     return response;
   });

@@ -3,6 +3,7 @@
 #define AXIOM_RUNTIME_SERVE_CORE_APP_H
 
 #include "runtime/serve/core/ApiKeys.h"
+#include "runtime/serve/core/Log.h"
 #include "runtime/serve/core/Metrics.h"
 #include "runtime/serve/core/RequestNote.h"
 #include "runtime/serve/core/ServedModel.h"
@@ -22,6 +23,7 @@ struct AppSettings {
   std::string version;                 ///< of the program
   std::shared_ptr<const ApiKeys> keys; ///< null: everybody may ask
   bool openMetrics = false;            ///< /metrics needs no key
+  std::shared_ptr<Log> log;            ///< null: none
   uint32_t workers = 2;                ///< threads for JSON, templates, tokenizing
   uint32_t maxWaitingJobs = 1024;      ///< requests that wait for these threads
   uint32_t progressMs = 10000;         ///< a step that takes longer makes /health/progress say 503
@@ -56,6 +58,7 @@ private:
   http::Response applyTemplate(const openai::Request &request) const;
   http::Response model(const http::Request &request) const;
   http::Response progress() const;
+  ServerState state() const;
 
   AppSettings settings_;
   std::atomic<bool> draining_{false};

@@ -13,6 +13,10 @@ bool Gate::open(std::string_view path) const {
 std::optional<http::Response> Gate::operator()(http::Request &request) const {
   auto note = std::make_shared<RequestNote>();
   request.note = note;
+  if (request.headers.count("traceparent") == 1)
+    note->trace = parseTraceparent(*request.headers.find("traceparent"));
+  if (note->trace)
+    request.answerFields.push_back({"traceparent", note->trace->header()});
   if (!keys_)
     return std::nullopt;
   auto key = bearerKey(request);

@@ -1,4 +1,5 @@
-// What every request passes before its body is read: the check of its key.
+// What every request passes before its body is read: the check of its key, its
+// place in a trace.
 #ifndef AXIOM_RUNTIME_SERVE_CORE_GATE_H
 #define AXIOM_RUNTIME_SERVE_CORE_GATE_H
 

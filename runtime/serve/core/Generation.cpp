@@ -132,8 +132,11 @@ void Generation::begin() {
     if (tools)
       answer.tools = std::make_unique<ToolCallParser>(served_.toolFormat(), names);
   }
+  note_->stream = request_.stream;
+  note_->generates = true;
   for (size_t i = 0; i < prompts_.size(); ++i) {
     usage_.promptTokens += prompts_[i].tokens.size();
+    note_->promptTokens += static_cast<uint32_t>(prompts_[i].tokens.size());
     engine::RequestSpec asked = spec(prompts_[i], i);
     if (!asked.generate && !asked.promptLogprobs)
       continue; // the echo alone
@@ -188,11 +191,16 @@ void Generation::count(Answer &answer, const engine::Event &event) {
     if (answer.tokens++ == 0) {
       metrics_.timeToFirstToken.observe(seconds(now - arrival_));
       metrics_.queueTime.observe(static_cast<double>(event.queuedMs) / 1000);
+      if (note_->outputTokens == 0) {
+        note_->queuedMs = event.queuedMs;
+        note_->firstTokenUs = static_cast<uint64_t>(seconds(now - arrival_) * 1e6);
+      }
     } else {
       metrics_.interTokenLatency.observe(seconds(now - answer.last));
     }
     answer.last = now;
     ++usage_.completionTokens;
+    ++note_->outputTokens;
   }
   if (event.finish == engine::Finish::None)
     return;
@@ -201,6 +209,9 @@ void Generation::count(Answer &answer, const engine::Event &event) {
                 : event.finish == engine::Finish::Error  ? Ending::Error
                                                          : Ending::Abort;
   ++metrics_.finished[static_cast<size_t>(ending)];
+  note_->finish = endingName(ending);
+  if (event.sample == 0)
+    note_->cachedTokens += event.cachedTokens;
   metrics_.endToEnd.observe(seconds(now - arrival_));
   metrics_.promptTokens.observe(event.promptTokens);
   metrics_.generationTokens.observe(event.outputTokens);

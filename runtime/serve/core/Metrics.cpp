@@ -20,6 +20,7 @@ constexpr double kTokens[] = {1,   2,    5,    10,   20,    50,    100,   200,
 
 constexpr const char *kEndingNames[kEndings] = {"stop", "length", "abort", "error"};
 
+/// A number of Prometheus' form.
 std::string number(double value) {
   std::string text;
   openai::JsonWriter(text).number(value);
@@ -41,6 +42,8 @@ std::string escaped(std::string_view text) {
 }
 
 } // namespace
+
+const char *endingName(Ending ending) { return kEndingNames[static_cast<size_t>(ending)]; }
 
 Histogram::Histogram(std::span<const double> bounds)
     : bounds_(bounds), counts_(new std::atomic<uint64_t>[bounds.size() + 1]()) {}
@@ -69,7 +72,7 @@ Metrics::Metrics(std::string prefix, std::string model)
       queueTime(kRequest), promptTokens(kTokens), generationTokens(kTokens),
       prefix_(std::move(prefix)), labels_("model_name=\"" + escaped(model) + "\"") {}
 
-std::string Metrics::text(const engine::Stats &s) const {
+std::string Metrics::text(const engine::Stats &s, const ServerState &server) const {
   std::string out;
   auto line = [&](const char *type, const char *name, const char *help, double value,
                   const std::string &more = {}) {
@@ -97,6 +100,10 @@ std::string Metrics::text(const engine::Stats &s) const {
        d(s.acceptedDraftTokens));
   line("counter", "engine_steps_total", "Steps of the engine.", d(s.steps));
   line("counter", "admission_rejections_total", "Requests refused with 429.", d(refused.load()));
+  line("counter", "log_lines_dropped_total", "Lines of the log that could not be written.",
+       d(server.logDropped));
+  line("counter", "log_lines_left_out_total", "Lines about errors above the limit on them.",
+       d(server.logLeftOut));
   for (size_t i = 0; i < kEndings; ++i)
     line(i == 0 ? "counter" : nullptr, "request_success_total", "Requests by their end.",
          d(finished[i].load()), std::string(",finished_reason=\"") + kEndingNames[i] + "\"");

@@ -33,6 +33,12 @@ private:
 /// A request's end, as the label finished_reason.
 enum class Ending : uint8_t { Stop, Length, Abort, Error };
 inline constexpr size_t kEndings = 4;
+const char *endingName(Ending ending);
+
+/// What the rest of the server counts.
+struct ServerState {
+  uint64_t logDropped = 0, logLeftOut = 0; ///< lines
+};
 
 class Metrics {
 public:
@@ -43,7 +49,7 @@ public:
   std::array<std::atomic<uint64_t>, kEndings> finished{};
   std::atomic<uint64_t> refused{0}; ///< with 429
 
-  std::string text(const engine::Stats &stats) const;
+  std::string text(const engine::Stats &stats, const ServerState &server) const;
 
 private:
   std::string prefix_, labels_;

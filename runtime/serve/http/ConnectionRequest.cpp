@@ -61,6 +61,8 @@ void Connection::accept(size_t headBytes) {
       shared_->log("request " + request.id + ": the gate threw: " + problem.what());
       return refuse({500, Reason::InternalError, "The server failed at this request."});
     }
+    for (Header &field : request.answerFields)
+      current.cors.push_back(std::move(field));
     if (response) {
       shared_->counters.count(Reason::Gate);
       current.rejected = Reason::Gate;

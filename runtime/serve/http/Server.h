@@ -86,7 +86,7 @@ struct Options {
   std::vector<std::string> origins;
 
   /// Sees each request before its body is read and may answer it: for keys, for example. It may
-  /// set Request::note.
+  /// set Request::note and answerFields.
   std::function<std::optional<Response>(Request &head)> gate;
   /// Told of each request at its end, on an I/O thread.
   std::function<void(const Finished &)> finished;
