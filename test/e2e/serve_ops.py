@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Running axiom-serve: API keys, whose turn it is, the log. A tiny model; no figure is compared with a time."""
+"""Running axiom-serve: API keys, whose turn it is, the log, a file of flags. A tiny model; no figure is compared with a time."""
 import contextlib
 import http.client
 import json
@@ -255,6 +255,58 @@ def until(holds):
     return holds()
 
 
+def config(check, folder):
+    """Flags from a file: the command line wins, mistakes are told with their line, variables are not read silently."""
+    artifact, file = tiny(folder), folder / "serve.toml"
+
+    def says(text, *words, **env):
+        file.write_text(text)
+        got = axiom.run(axiom.binary("axiom-serve"), "--config", file, *words, "--print-config", env=env)
+        return got.status, got.out, got.err
+
+    good = f"""# a server
+model = '{artifact}'
+port=0   # any
+served-model-name = ["one",
+  "two # words", ] # two
+no-enable-prefix-caching = true
+verbose = false
+max-queue-time = 1.5
+metrics-prefix = "a\\"b\\\\c"
+"""
+    status, out, err = says(good, "--max-num-seqs", "3", AXIOM_DRAFT_TOKENS="2", AXIOM_PORT="5")
+    check(status == 0 and err == "", f"a good file: {status} {err}")
+    for line in (f'model = "{artifact}" # file', "port = 0 # file", 'served-model-name = ["one", "two # words"] # file',
+                 "no-enable-prefix-caching = true # file", "verbose = false # file", "max-queue-time = 1.5 # file",
+                 'metrics-prefix = "a\\"b\\\\c" # file', "max-num-seqs = 3 # command line", "draft-tokens = 2 # environment",
+                 'host = "127.0.0.1" # default', "# api-key-file is not given"):
+        check(line in out.splitlines(), f"{line!r} is not in {out}")
+    again = says(out)[1]
+    without = [re.sub(" # .*", "", text) for text in (out, again)]
+    check(without[0] == without[1], f"what is printed is not read back: {again}")
+    check("port = 7 # command line" in says(good, "--port", "7")[1], "the command line does not win")
+    for text, line, problem in (("model = 'm'\nprot = 1\n", 2, "'prot' is no flag"), ("port = 1\n\nport = 2", 3, "'port' is given twice"),
+                                ("[server]\nport = 1", 1, "tables"), ("port 1", 1, "= and a value"), ("host = a", 1, "in quotes"),
+                                ('host = "a', 1, "closing quote"), ("help = true", 1, "can't be set"), ("config = 'x'", 1, "can't be set"),
+                                ("port = 1 2", 1, "more than one value"), ("served-model-name = ['a' 'b']", 1, "has to be"),
+                                ("served-model-name = []", 1, "empty"), ('host = "\\x"', 1, "behind"), ("t = 4", 1, "'t' is no flag")):
+        status, out, err = says(text, artifact)
+        check(status == 2 and f"line {line}:" in err and problem in err, f"{text!r}: {status} {err}")
+    status, _, err = says("port = 'x'", artifact)
+    check(status == 2 and "port" in err, f"a value that is no number: {status} {err}")
+    missing = axiom.run(axiom.binary("axiom-serve"), "--config", folder / "none", artifact)
+    check(missing.status == 2 and "none" in missing.err, f"a file that is not there: {missing.status} {missing.err}")
+    file.write_text(good.replace('metrics-prefix = "a\\"b\\\\c"', ""))
+    with running("--config", file, "--draft-tokens", "0", env={"AXIOM_MAX_QUEUED": "9"}, name=None, options=()) as server:
+        check(server.says("from the environment: AXIOM_MAX_QUEUED$"), f"variables are read silently: {server.lines}")
+        names = [model["id"] for model in json.loads(server.ask("GET", "/v1/models")[2])["data"]]
+        check(names == ["one", "two # words"], f"several names: {names}")
+        for name in names:
+            status, _, text = server.ask("POST", "/v1/completions", {"model": name, "prompt": "a", "max_tokens": 1})
+            check(status == 200 and json.loads(text)["model"] == name, f"{name}: {status} {text}")
+        check(server.ask("POST", "/v1/completions", {"model": "three", "prompt": "a"})[0] == 404, "a name that is not served")
+
+
 class Logged(Server):
     """A server whose log is a file, or standard error that nobody reads."""
 
@@ -296,4 +348,4 @@ class Logged(Server):
 
 
 if __name__ == "__main__":
-    axiom.main_of(keys, turns, logs)
+    axiom.main_of(keys, turns, logs, config)

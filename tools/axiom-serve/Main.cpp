@@ -1,5 +1,6 @@
 // axiom-serve: OpenAI's API over a compiled model.
 #include "runtime/serve/core/App.h"
+#include "tools/axiom-serve/Config.h"
 #include "tools/axiom-serve/Operations.h"
 #include "tools/common/Tool.h"
 
@@ -150,7 +151,7 @@ int signalWithin(const sigset_t &signals, double seconds) {
   return std::max(sigtimedwait(&signals, nullptr, &time), 0);
 }
 
-int serveUntilSignal(const Flags &flags) {
+int serveUntilSignal(const Flags &flags, const std::string &variables) {
   Expected<serve::AppSettings> settings = settingsOf(flags);
   if (!settings)
     return tool::fail(kTool, settings.error());
@@ -175,6 +176,8 @@ int serveUntilSignal(const Flags &flags) {
   auto tell = [&log = (*operations)->log()](const std::string &text) {
     log.say(serve::Level::Info, text);
   };
+  if (!variables.empty())
+    tell("from the environment: " + variables);
   tell(format("%s on %s, %u sequences, KV memory for %llu tokens",
               served.limits().models[0].c_str(), served.model().device.c_str(),
               served.engine().options().limits.maxSequences,
@@ -208,5 +211,18 @@ int main(int argc, char **argv) {
   CLI::App app("Serves a compiled model with OpenAI's API");
   Flags flags;
   flags.add(app);
-  return tool::run(kTool, app, argc, argv, [&] { return serveUntilSignal(flags); });
+  auto config = tool::ConfigFile::add(app);
+  bool print = false;
+  app.add_flag("--print-config", print,
+               "Print all values and where each is from, as --config reads them, and exit")
+      ->configurable(false);
+  // A variable would name a file after the files have been read.
+  return tool::run(kTool, app, argc, argv,
+                   [&] {
+                     if (!print)
+                       return serveUntilSignal(flags, config->variables());
+                     std::fputs(config->text().c_str(), stdout);
+                     return static_cast<int>(tool::kOk);
+                   },
+                   {"--config", "--print-config"});
 }

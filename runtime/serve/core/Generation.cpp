@@ -147,6 +147,7 @@ void Generation::begin() {
         &retryAfter);
     if (!id.ok()) {
       failed_ = true;
+      note_->generates = false;
       std::vector<engine::RequestId> ids = ids_;
       lock.unlock();
       for (engine::RequestId begun : ids)

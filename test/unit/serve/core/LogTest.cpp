@@ -61,7 +61,7 @@ TEST(LogLine, Forms) {
   std::string text = line.format(true, 1'790'000'000'123);
   auto value = parseJson(text);
   ASSERT_TRUE(value.ok()) << text;
-  EXPECT_EQ(text.substr(0, 62),
+  EXPECT_EQ(text.substr(0, 61),
             "{\"time\":\"2026-09-21T14:13:20.123Z\",\"level\":\"warning\",\"message");
   EXPECT_EQ(std::ranges::count(text, '\n'), 1);
   EXPECT_NE(text.find("\"n\":7,\"ms\":1.250,\"stream\":true}\n"), std::string::npos) << text;
