@@ -87,6 +87,8 @@ public:
     uint64_t since = stepSince_.load();
     return since == 0 ? 0 : (options_.clock() - since) / 1000;
   }
+  /// What the step that runs now is at, in a word.
+  const char *phase() const { return phase_.load(); }
   StepRunner &runner() { return *runner_; }
   const EngineOptions &options() const { return options_; }
   /// Scheduler::checkInvariants(); only between steps of an engine without a thread. For tests.
@@ -149,6 +151,7 @@ private:
   std::mutex stepMutex_; ///< one thread runs the engine at a time
   std::atomic<std::thread::id> runningThread_{};
   std::atomic<uint64_t> stepSince_{0}; ///< microseconds of the clock; 0: no step runs
+  std::atomic<const char *> phase_{"none"};
   std::thread thread_;
 };
 

@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
-"""Running axiom-serve: API keys, whose turn it is, the log, a file of flags. A tiny model; no figure is compared with a time."""
+"""Running axiom-serve: API keys, whose turn it is, the log, a file of flags, steps that hang. A tiny model; the only time
+that is compared is that of the watchdog."""
 import contextlib
+import ctypes
 import http.client
 import json
 import os
+import pathlib
 import re
 import signal
 import socket
@@ -307,6 +310,84 @@ metrics-prefix = "a\\"b\\\\c"
         check(server.ask("POST", "/v1/completions", {"model": "three", "prompt": "a"})[0] == 404, "a name that is not served")
 
 
+class Held:
+    """Stops one thread of a process, and nothing else, as a debugger would."""
+    SEIZE, INTERRUPT, DETACH = 0x4206, 0x4207, 17
+
+    def __init__(self, thread):
+        self.thread, self.libc = thread, ctypes.CDLL(None, use_errno=True)
+        self.libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
+        self.libc.ptrace.restype = ctypes.c_long
+
+    def __enter__(self):
+        if self.libc.ptrace(self.SEIZE, self.thread, None, None) != 0:
+            raise axiom.Missing(f"threads can't be stopped here (ptrace: {os.strerror(ctypes.get_errno())})")
+        self.libc.ptrace(self.INTERRUPT, self.thread, None, None)
+        os.waitpid(self.thread, 0x40000000)  # __WALL
+        return self
+
+    def __exit__(self, *_):
+        if self.libc.ptrace(self.DETACH, self.thread, None, None) != 0:  # the process has ended: its thread waits to be seen
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(self.thread, 0x40000000)
+
+
+def busiest(pid, seconds=0.3):
+    """The thread that computes most."""
+    def times():
+        return {int(task): sum(map(int, pathlib.Path(f"/proc/{pid}/task/{task}/stat").read_text().rsplit(")", 1)[1].split()[11:13]))
+                for task in os.listdir(f"/proc/{pid}/task")}
+    before = times()
+    while True:
+        time.sleep(seconds)
+        after = times()
+        most, thread = max((ticks - before.get(task, 0), task) for task, ticks in after.items())
+        if most >= 5:
+            return thread
+
+
+def stalls(check, folder):
+    """A step that hangs: 503 within its limit and a second, a line in the log, exit code 5 if wanted."""
+    limit = 0.5
+    flags = ["-t", "1", "--step-timeout", limit, "--kv-tokens", "65536", "--max-num-seqs", "4"]
+    artifact = tiny(folder)
+    ask = {"prompt": [[1, 2, 3]] * 4, "n": 1, "ignore_eos": True}
+
+    def keep_busy(server):
+        """Requests without end, so that there is always a step."""
+        def work():
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                while True:
+                    server.ask("POST", "/v1/completions", ask | {"max_tokens": room})
+        room = json.loads(server.ask("GET", "/v1/models")[2])["data"][0]["max_model_len"] - 10
+        for _ in range(3):
+            threading.Thread(target=work, daemon=True).start()
+
+    with running(artifact, *flags) as server:
+        keep_busy(server)
+        thread = busiest(server.process.pid)
+        check(server.ask("GET", "/health/progress")[0] == 200, "progress before a stall")
+        with Held(thread):
+            begin = time.monotonic()
+            while server.ask("GET", "/health/progress")[0] != 503 and time.monotonic() < begin + serve.WAIT:
+                time.sleep(0.02)
+            took = time.monotonic() - begin
+            status, _, text = server.ask("GET", "/health/progress")
+            check(status == 503 and b"stalled" in text and took <= limit + 1, f"after {took:.2f} s: {status} {text}")
+            check(server.ask("GET", "/health/live")[0] == 200, "the process is not alive")
+            check(server.says(r"error: the engine is at a standstill phase=(model|plan|\"sampling) "), f"the log: {server.lines}")
+        check(server.says("the engine goes on"), "nothing said of the stall's end")
+        check(until(lambda: server.ask("GET", "/health/progress")[0] == 200), "no progress after a stall")
+        check(server.metric("engine_stalls_total") == 1, "stalls are miscounted")
+        print(f"a stalled step is told after {took:.2f} s, its limit is {limit} s")
+    with running(artifact, *flags, "--watchdog", "abort", "--watchdog-time", "1") as server:
+        keep_busy(server)
+        with Held(busiest(server.process.pid)):
+            check(server.says("this process ends", 20), f"no last line: {server.lines}")
+            time.sleep(1)  # until it has
+        check(server.wait() == 5, "exit code of the watchdog")
+
+
 class Logged(Server):
     """A server whose log is a file, or standard error that nobody reads."""
 
@@ -348,4 +429,4 @@ class Logged(Server):
 
 
 if __name__ == "__main__":
-    axiom.main_of(keys, turns, logs, config)
+    axiom.main_of(keys, turns, logs, config, stalls)

@@ -1,5 +1,6 @@
 // axiom-serve: OpenAI's API over a compiled model.
 #include "runtime/serve/core/App.h"
+#include "runtime/serve/core/Notify.h"
 #include "tools/axiom-serve/Config.h"
 #include "tools/axiom-serve/Operations.h"
 #include "tools/common/Tool.h"
@@ -183,8 +184,10 @@ int serveUntilSignal(const Flags &flags, const std::string &variables) {
               served.engine().options().limits.maxSequences,
               static_cast<unsigned long long>(served.engine().options().numBlocks) * AXM_KV_BLOCK));
   tell(format("ready at %s://%s:%u", scheme.c_str(), flags.host.c_str(), (*app)->port()));
+  serve::notifyService("READY=1");
   while (signalWithin(signals, -1) == SIGHUP)
     (*operations)->reload();
+  serve::notifyService("STOPPING=1");
   (*app)->beginDrain();
   tell(format("draining for up to %g s; a second signal ends at once", flags.drainSeconds));
   constexpr double kLook = 0.05;

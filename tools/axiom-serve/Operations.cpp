@@ -1,5 +1,10 @@
 #include "tools/axiom-serve/Operations.h"
 
+#include "runtime/serve/core/Notify.h"
+
+#include <algorithm>
+#include <unistd.h>
+
 namespace axiom::tool {
 namespace {
 
@@ -42,6 +47,21 @@ void OperationFlags::add(CLI::App &app) {
   app.add_option("--log-file", logFile,
                  "Append the log to this file, opened again on SIGHUP (default: stderr)")
       ->type_name("FILE");
+  app.add_option("--step-timeout", stepSeconds,
+                 "Seconds a step may take; beyond, /health/progress is 503 and the log tells")
+      ->check(CLI::Range(0.01, 86400.0))
+      ->capture_default_str()
+      ->type_name("S");
+  app.add_option("--watchdog", watchdog,
+                 "What a step that hangs for --watchdog-time causes: report: the line in the log; "
+                 "abort: exit code 5")
+      ->check(CLI::IsMember({"report", "abort"}))
+      ->capture_default_str()
+      ->type_name("ACTION");
+  app.add_option("--watchdog-time", watchdogSeconds, "See --watchdog; at least --step-timeout")
+      ->check(CLI::Range(0.01, 86400.0))
+      ->capture_default_str()
+      ->type_name("S");
 }
 
 Expected<std::unique_ptr<Operations>> Operations::make(const OperationFlags &flags,
@@ -83,6 +103,16 @@ Expected<std::unique_ptr<Operations>> Operations::make(const OperationFlags &fla
 void Operations::apply(serve::AppSettings &settings) const {
   settings.keys = keys_;
   settings.log = log_;
+  serve::WatchdogSettings &dog = settings.watchdog;
+  dog.stepTimeoutMs = static_cast<uint64_t>(flags_.stepSeconds * 1000);
+  dog.endAfterMs =
+      std::max(static_cast<uint64_t>(flags_.watchdogSeconds * 1000), dog.stepTimeoutMs);
+  if (flags_.watchdog == "abort")
+    dog.end = [] { _exit(kStalled); };
+  if (uint64_t every = serve::serviceWatchdogMs()) {
+    dog.aliveMs = every / 3;
+    dog.alive = [] { serve::notifyService("WATCHDOG=1"); };
+  }
   settings.openMetrics = flags_.openMetrics;
   settings.http.hosts = hosts_;
 }

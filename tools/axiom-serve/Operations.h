@@ -16,6 +16,8 @@ struct OperationFlags {
   std::string keyFile;
   bool openMetrics = false;
   std::string logFormat = "text", logLevel = "info", logFile;
+  double stepSeconds = 10, watchdogSeconds = 60;
+  std::string watchdog = "report";
 
   void add(CLI::App &app);
 };

@@ -38,6 +38,15 @@ Result<std::unique_ptr<App>> App::start(AppSettings settings) {
   AppSettings &s = app->settings_;
   AXIOM_ASSIGN_OR_RETURN(app->served_, ServedModel::open(s.model));
   app->metrics_ = std::make_unique<Metrics>(s.metricsPrefix, app->served_->limits().models[0]);
+  app->watchdog_ = std::make_unique<Watchdog>(
+      s.watchdog,
+      [&engine = app->served_->engine()] {
+        engine::Stats stats = engine.stats();
+        return Progress{engine.stepAgeMs(), stats.steps, stats.queued + stats.running > 0,
+                        engine.phase()};
+      },
+      s.log);
+  app->watchdog_->start();
   app->openApi_ = openApiDocument(app->served_->limits(), s.version);
   app->workers_ = std::make_unique<Workers>(s.workers, s.maxWaitingJobs);
   s.http.gate = Gate(s.keys, s.openMetrics);
@@ -52,6 +61,7 @@ Result<std::unique_ptr<App>> App::start(AppSettings settings) {
 App::~App() {
   server_.reset(); // no more handlers; answers that are under way are cancelled
   workers_.reset();
+  watchdog_.reset();
   served_.reset(); // the last events
 }
 
@@ -138,9 +148,8 @@ http::Response App::model(const http::Request &request) const {
 
 /// 503 while a step takes longer than it may: the engine hangs.
 http::Response App::progress() const {
-  uint64_t age = served_->engine().stepAgeMs();
-  if (age > settings_.progressMs)
-    return json(healthResult("stalled", format("a step has been running for %llu ms",
+  if (uint64_t age = watchdog_->stalledMs())
+    return json(healthResult("stalled", format("no step has ended for %llu ms",
                                                static_cast<unsigned long long>(age))),
                 503);
   return json(healthResult("ok"));
@@ -148,6 +157,7 @@ http::Response App::progress() const {
 
 ServerState App::state() const {
   ServerState state;
+  state.stalls = watchdog_->stalls();
   if (settings_.log) {
     state.logDropped = settings_.log->dropped();
     state.logLeftOut = settings_.log->leftOut();

@@ -7,6 +7,7 @@
 #include "runtime/serve/core/Metrics.h"
 #include "runtime/serve/core/RequestNote.h"
 #include "runtime/serve/core/ServedModel.h"
+#include "runtime/serve/core/Watchdog.h"
 #include "runtime/serve/core/Workers.h"
 #include "runtime/serve/http/Server.h"
 
@@ -26,7 +27,7 @@ struct AppSettings {
   std::shared_ptr<Log> log;            ///< null: none
   uint32_t workers = 2;                ///< threads for JSON, templates, tokenizing
   uint32_t maxWaitingJobs = 1024;      ///< requests that wait for these threads
-  uint32_t progressMs = 10000;         ///< a step that takes longer makes /health/progress say 503
+  WatchdogSettings watchdog;           ///< a stall makes /health/progress say 503
 };
 
 class App {
@@ -65,6 +66,7 @@ private:
   // Each is used by those below it.
   std::unique_ptr<Metrics> metrics_;
   std::unique_ptr<ServedModel> served_;
+  std::unique_ptr<Watchdog> watchdog_;
   std::string openApi_;
   std::unique_ptr<Workers> workers_;
   std::unique_ptr<http::Server> server_;

@@ -100,6 +100,7 @@ std::string Metrics::text(const engine::Stats &s, const ServerState &server) con
        d(s.acceptedDraftTokens));
   line("counter", "engine_steps_total", "Steps of the engine.", d(s.steps));
   line("counter", "admission_rejections_total", "Requests refused with 429.", d(refused.load()));
+  line("counter", "engine_stalls_total", "Steps that took longer than they may.", d(server.stalls));
   line("counter", "log_lines_dropped_total", "Lines of the log that could not be written.",
        d(server.logDropped));
   line("counter", "log_lines_left_out_total", "Lines about errors above the limit on them.",

@@ -37,6 +37,7 @@ const char *endingName(Ending ending);
 
 /// What the rest of the server counts.
 struct ServerState {
+  uint64_t stalls = 0;
   uint64_t logDropped = 0, logLeftOut = 0; ///< lines
 };
 
