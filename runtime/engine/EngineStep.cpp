@@ -181,6 +181,10 @@ Status Engine::runPlan(const StepPlan &plan) {
     scheduler_.setMixedTokens(cost_.tokensWithin(uint64_t(options_.maxStepMs) * 1000));
   scheduler_.commit(plan);
   ++local_.steps;
+  ++local_.stepTokens[std::lower_bound(std::begin(kStepTokens), std::end(kStepTokens),
+                                       plan.numTokens) -
+                      std::begin(kStepTokens)];
+  local_.stepTokensSum += plan.numTokens;
   if (plan.slices.size() > 1)
     ++local_.mixedSteps;
   uint32_t row = 0;

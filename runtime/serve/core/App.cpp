@@ -37,7 +37,8 @@ Result<std::unique_ptr<App>> App::start(AppSettings settings) {
   std::unique_ptr<App> app(new App(std::move(settings)));
   AppSettings &s = app->settings_;
   AXIOM_ASSIGN_OR_RETURN(app->served_, ServedModel::open(s.model));
-  app->metrics_ = std::make_unique<Metrics>(s.metricsPrefix, app->served_->limits().models[0]);
+  app->metrics_ = std::make_unique<Metrics>(s.metricsPrefix, app->served_->limits().models[0],
+                                            app->served_->limits().context);
   app->watchdog_ = std::make_unique<Watchdog>(
       s.watchdog,
       [&engine = app->served_->engine()] {
@@ -157,6 +158,8 @@ http::Response App::progress() const {
 
 ServerState App::state() const {
   ServerState state;
+  state.http = server_->counters();
+  state.prefixCache = settings_.model.engine.prefixCache;
   state.stalls = watchdog_->stalls();
   if (settings_.log) {
     state.logDropped = settings_.log->dropped();

@@ -199,6 +199,8 @@ void Generation::count(Answer &answer, const engine::Event &event) {
     } else {
       metrics_.interTokenLatency.observe(seconds(now - answer.last));
     }
+    if (answer.tokens == 1)
+      answer.first = now;
     answer.last = now;
     ++usage_.completionTokens;
     ++note_->outputTokens;
@@ -216,6 +218,22 @@ void Generation::count(Answer &answer, const engine::Event &event) {
   metrics_.endToEnd.observe(seconds(now - arrival_));
   metrics_.promptTokens.observe(event.promptTokens);
   metrics_.generationTokens.observe(event.outputTokens);
+  if (event.sample == 0) {
+    metrics_.samples.observe(static_cast<double>(request_.n));
+    if (request_.maxTokens)
+      metrics_.maxTokens.observe(static_cast<double>(*request_.maxTokens));
+  }
+  metrics_.computedTokens.observe(event.promptTokens - event.cachedTokens);
+  if (answer.tokens == 0)
+    return;
+  double queued = static_cast<double>(event.queuedMs) / 1000;
+  double decode = seconds(answer.last - answer.first);
+  double prefill = std::max(seconds(answer.first - arrival_) - queued, 0.0);
+  metrics_.prefillTime.observe(prefill);
+  metrics_.decodeTime.observe(decode);
+  metrics_.inferenceTime.observe(prefill + decode);
+  if (answer.tokens > 1)
+    metrics_.timePerToken.observe(decode / (answer.tokens - 1));
 }
 
 void Generation::addLogprobs(Answer &answer, const engine::Event &event) {

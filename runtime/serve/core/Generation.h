@@ -32,7 +32,7 @@ private:
     std::unique_ptr<openai::ToolCallParser> tools;
     uint32_t calls = 0, tokens = 0;
     uint64_t characters = 0; ///< of the text so far, with what is echoed
-    Clock::time_point last{};
+    Clock::time_point first{}, last{};
     bool started = false, ended = false;
   };
 
