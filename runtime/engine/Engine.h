@@ -45,6 +45,10 @@ struct EngineOptions {
   /// Guesses of a sequence's next tokens that a step computes along, at most (Drafter); 0: none.
   /// They need rows: limits.maxRows above maxSequences. Results are the same.
   uint32_t maxDraftTokens = 0;
+  /// Without work for so long, an engine with a thread sleeps: it gives the memory of the KV blocks
+  /// back, with the prefixes in it, and calls `sleeps`; 0: never. The next request wakes it.
+  uint64_t sleepAfterMs = 0;
+  std::function<void()> sleeps; ///< on the engine's thread; may be empty
   /// Microseconds that never go back; empty: the system's monotonic clock. Called on any thread.
   std::function<uint64_t()> clock;
 };
@@ -106,6 +110,7 @@ private:
   void start(const StepPlan &plan);
   void endOverdue();
   bool stepOnce();
+  void fallAsleep();
   void admit(const std::shared_ptr<Request> &request);
   Status runPlan(const StepPlan &plan);
   void countSlice(const Slice &slice, Sample &sample);
@@ -135,6 +140,7 @@ private:
   std::multimap<uint64_t, std::shared_ptr<Request>> deadlines_; ///< by milliseconds
   StepCost cost_;
   DraftControl drafts_;
+  bool asleep_ = false;
   Stats local_;
 
   mutable std::mutex mutex_; ///< guards what follows

@@ -33,6 +33,10 @@ public:
   explicit ExecutorRunner(std::unique_ptr<Executor> executor) : executor_(std::move(executor)) {}
   Status step(const StepInput &input) override { return executor_->step(input); }
   void clearBlock(uint32_t block) override { executor_->clearBlock(block); }
+  bool releaseBlocks() override {
+    executor_->releaseBlocks();
+    return true;
+  }
   void setLayerHook(LayerHook hook) override { executor_->setLayerHook(std::move(hook)); }
   Executor &executor() { return *executor_; }
 

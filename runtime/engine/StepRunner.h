@@ -19,6 +19,9 @@ public:
   virtual bool keepsResults() const { return false; }
   virtual StepResults results() const { return {}; }
   virtual void clearBlock(uint32_t block) = 0;
+  /// Gives the memory of all blocks back to the system until they are used again; false: this
+  /// device keeps it, and what the blocks hold.
+  virtual bool releaseBlocks() { return false; }
   /// Called after each layer of a step; empty: none. A fake has no layers.
   virtual void setLayerHook(LayerHook) {}
 };

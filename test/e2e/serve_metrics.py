@@ -50,6 +50,7 @@ sum by (le) (increase(vllm:request_params_n_bucket{le="20.0"}[5m])) + vllm:reque
 sum by (le) (rate(vllm:iteration_tokens_total_bucket{le="16384.0"}[1m])) + vllm:iteration_tokens_total_count
 rate(vllm:spec_decode_num_accepted_tokens_total[5m]) / rate(vllm:spec_decode_num_draft_tokens_total[5m]) + vllm:spec_decode_num_drafts_total
 vllm:cache_config_info{block_size=~".+",num_gpu_blocks=~"[0-9]+",enable_prefix_caching="True"}
+vllm:engine_sleep_state{sleep_state="awake"} == 1 or vllm:engine_sleep_state{sleep_state="discard_all"}
 process_resident_memory_bytes + rate(process_cpu_seconds_total[1m]) + process_open_fds / process_max_fds
 """
 

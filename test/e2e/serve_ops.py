@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Running axiom-serve: API keys, whose turn it is, the log, a file of flags, steps that hang. A tiny model; the only time
-that is compared is that of the watchdog."""
+"""Running axiom-serve: API keys, whose turn it is, the log, a file of flags, steps that hang, sleep. A tiny model; the only
+time that is compared is that of the watchdog."""
 import contextlib
 import ctypes
 import http.client
@@ -388,6 +388,36 @@ def stalls(check, folder):
         check(server.wait() == 5, "exit code of the watchdog")
 
 
+def sleeps(check, folder):
+    """An idle server gives memory back; the next answer is the same to the bit."""
+    artifact = tiny(folder)
+    with running(artifact, "--idle-sleep", "1", "--kv-tokens", "65536", "--metrics-prefix", "axiom") as server:
+        room = json.loads(server.ask("GET", "/v1/models")[2])["data"][0]["max_model_len"]
+        ask = {"max_tokens": 12, "temperature": 0, "ignore_eos": True, "logprobs": 5, "prompt": [30 + i % 40 for i in range(130)]}
+
+        def resident():
+            return int(re.search(r"VmRSS:\s+(\d+)", pathlib.Path(f"/proc/{server.process.pid}/status").read_text()).group(1)) * 1024
+
+        first = json.loads(server.ask("POST", "/v1/completions", ask)[2])
+        length = min(room - 20, 400)
+        for start in range(0, 120, 8):  # KV memory that stays behind as prefixes
+            prompts = [[20 + (start + k) % 60, 20 + (start + k) // 60] + [20 + i % 60 for i in range(length)] for k in range(8)]
+            check(server.ask("POST", "/v1/completions", {"prompt": prompts, "max_tokens": 1})[0] == 200, "filling the KV memory")
+        before = resident()
+        check(server.metric("engine_sleeps_total") == 0 or server.says("asleep"), "sleeps are miscounted")
+        check(server.says("info: asleep.* resident_bytes=\\d+"), f"it does not sleep: {server.lines}")
+        after = resident()
+        check(until(lambda: server.metric("engine_sleeps_total") >= 1), "no sleep is counted")
+        text = server.ask("GET", "/metrics")[2].decode()
+        check(re.search(r'sleep_state="discard_all"} 1.0$', text, re.M) and re.search(r'sleep_state="awake"} 0.0$', text, re.M), "asleep, by metric")
+        check(after < before - 3 * 2**20, f"resident memory: {before} before sleep, {after} after")
+        second = json.loads(server.ask("POST", "/v1/completions", ask)[2])
+        text = server.ask("GET", "/metrics")[2].decode()
+        check(first["choices"] == second["choices"], f"another answer after sleep: {first} {second}")
+        check(second["usage"]["prompt_tokens_details"]["cached_tokens"] == 0, "a prefix outlives the memory it was in")
+        print(f"resident memory {before / 1e6:.1f} MB before sleep, {after / 1e6:.1f} MB after")
+
+
 class Logged(Server):
     """A server whose log is a file, or standard error that nobody reads."""
 
@@ -429,4 +459,4 @@ class Logged(Server):
 
 
 if __name__ == "__main__":
-    axiom.main_of(keys, turns, logs, config, stalls)
+    axiom.main_of(keys, turns, logs, config, stalls, sleeps)

@@ -3,6 +3,7 @@
 #include "runtime/serve/core/Notify.h"
 
 #include <algorithm>
+#include <malloc.h>
 #include <unistd.h>
 
 namespace axiom::tool {
@@ -47,6 +48,12 @@ void OperationFlags::add(CLI::App &app) {
   app.add_option("--log-file", logFile,
                  "Append the log to this file, opened again on SIGHUP (default: stderr)")
       ->type_name("FILE");
+  app.add_option("--idle-sleep", sleepSeconds,
+                 "After so many seconds without a request give the memory of KV and mapped weights "
+                 "back, until the next one; 0 = never")
+      ->check(CLI::Range(0.0, 1e9))
+      ->capture_default_str()
+      ->type_name("S");
   app.add_option("--step-timeout", stepSeconds,
                  "Seconds a step may take; beyond, /health/progress is 503 and the log tells")
       ->check(CLI::Range(0.01, 86400.0))
@@ -103,6 +110,12 @@ Expected<std::unique_ptr<Operations>> Operations::make(const OperationFlags &fla
 void Operations::apply(serve::AppSettings &settings) const {
   settings.keys = keys_;
   settings.log = log_;
+  settings.model.engine.sleepAfterMs = static_cast<uint64_t>(flags_.sleepSeconds * 1000);
+  settings.model.engine.sleeps = [log = log_] {
+    malloc_trim(0);
+    log->write(serve::LogLine(serve::Level::Info, "asleep: no request for a while")
+                   .natural("resident_bytes", serve::residentBytes()));
+  };
   serve::WatchdogSettings &dog = settings.watchdog;
   dog.stepTimeoutMs = static_cast<uint64_t>(flags_.stepSeconds * 1000);
   dog.endAfterMs =

@@ -17,6 +17,7 @@ struct OperationFlags {
   bool openMetrics = false;
   std::string logFormat = "text", logLevel = "info", logFile;
   double stepSeconds = 10, watchdogSeconds = 60;
+  double sleepSeconds = 0;
   std::string watchdog = "report";
 
   void add(CLI::App &app);

@@ -83,6 +83,17 @@ void writeBuckets(std::string &out, std::string_view name, std::string_view labe
 
 double asDouble(uint64_t value) { return static_cast<double>(value); }
 
+/// Virtual and resident.
+std::pair<uint64_t, uint64_t> memoryBytes() {
+  unsigned long long pages = 0, total = 0, page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+  if (FILE *file = std::fopen("/proc/self/statm", "r")) {
+    if (std::fscanf(file, "%llu %llu", &total, &pages) != 2)
+      total = pages = 0;
+    std::fclose(file);
+  }
+  return {total * page, pages * page};
+}
+
 const std::time_t kBegan = std::time(nullptr);
 
 /// What Prometheus' own clients tell of a process, without a prefix.
@@ -91,17 +102,10 @@ void writeProcess(std::string &out) {
     describe(out, name, type, help);
     out += std::string(name) + " " + number(value) + "\n";
   };
-  long pages = 0, total = 0;
-  if (FILE *file = std::fopen("/proc/self/statm", "r")) {
-    if (std::fscanf(file, "%ld %ld", &total, &pages) != 2)
-      total = pages = 0;
-    std::fclose(file);
-  }
-  double page = static_cast<double>(sysconf(_SC_PAGESIZE));
-  gauge("gauge", "process_virtual_memory_bytes", "Virtual memory.",
-        static_cast<double>(total) * page);
+  auto [total, resident] = memoryBytes();
+  gauge("gauge", "process_virtual_memory_bytes", "Virtual memory.", asDouble(total));
   gauge("gauge", "process_resident_memory_bytes", "Resident memory, with mapped files.",
-        static_cast<double>(pages) * page);
+        asDouble(resident));
   timespec cpu{};
   clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
   gauge("counter", "process_cpu_seconds_total", "Processor time.",
@@ -120,6 +124,8 @@ void writeProcess(std::string &out) {
 }
 
 } // namespace
+
+uint64_t residentBytes() { return memoryBytes().second; }
 
 const char *endingName(Ending ending) { return kEndingNames[static_cast<size_t>(ending)]; }
 
@@ -198,6 +204,12 @@ void Metrics::engine(std::string &out, const engine::Stats &s, const ServerState
   counter("spec_decode_num_accepted_tokens_total", "Tokens of drafts that were right.",
           s.acceptedDraftTokens);
   counter("engine_steps_total", "Steps of the engine.", s.steps);
+  for (const char *state : {"awake", "weights_offloaded", "discard_all"})
+    line(out, state[0] == 'a' ? "gauge" : nullptr, "engine_sleep_state",
+         "1 at what holds: awake, or asleep without KV memory and resident weights.",
+         s.asleep ? state[0] == 'd' : state[0] == 'a',
+         std::string(",sleep_state=\"") + state + "\"");
+  counter("engine_sleeps_total", "Times that the engine fell asleep.", s.sleeps);
   counter("engine_stalls_total", "Steps that took longer than they may.", state.stalls);
   std::string name = prefix_ + ":iteration_tokens_total";
   describe(out, name, "histogram", "Tokens of a step.");

@@ -45,6 +45,9 @@ struct ServerState {
   uint64_t logDropped = 0, logLeftOut = 0; ///< lines
 };
 
+/// Memory of this process that is in use now, with mapped files.
+uint64_t residentBytes();
+
 class Metrics {
 public:
   /// `context`: the most tokens of a request.
