@@ -21,11 +21,11 @@ ALICE, BOB, CAROL = "sk-alice-0123456789", "sk-bob-0123456789ab", "sk-carol-0123
 
 
 class Server(serve.Served):
-    """A server whose standard error is read all the time; `ask` sends a key and other fields."""
+    """A server whose standard error is read all the time, behind the command `before`; `ask` sends a key and other fields."""
 
-    def __init__(self, *words, env=None, name="tiny", options=("--port", "0")):
+    def __init__(self, *words, env=None, name="tiny", options=("--port", "0"), before=()):
         names = ["--served-model-name", name] if name else []
-        words = [axiom.binary("axiom-serve"), *words, *options, *names]
+        words = [*before, axiom.binary("axiom-serve"), *words, *options, *names]
         self.process = subprocess.Popen([str(w) for w in words], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
                                         env=dict(os.environ, **(env or {})),
                                         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
