@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Running axiom-serve: API keys, whose turn it is, the log, a file of flags, steps that hang, sleep. A tiny model; the only
+"""Running axiom-serve: API keys, whose turn it is, the log, a file of flags, steps that hang, sleep, TLS, the end. A tiny model; the only
 time that is compared is that of the watchdog."""
 import contextlib
 import ctypes
@@ -8,8 +8,10 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import threading
 import time
@@ -418,6 +420,76 @@ def sleeps(check, folder):
         print(f"resident memory {before / 1e6:.1f} MB before sleep, {after / 1e6:.1f} MB after")
 
 
+def encrypted(check, folder):
+    """HTTPS with keys."""
+    if not shutil.which("openssl"):
+        raise axiom.Missing("openssl is not installed: no certificate can be made")
+    artifact, certificate, private, file = tiny(folder), folder / "certificate.pem", folder / "key.pem", folder / "keys"
+    axiom.run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=test",
+              "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", private, "-out", certificate).ok()
+    file.write_text(f"{ALICE} alice\n")
+    with running(artifact, "--ssl-certfile", certificate, "--ssl-keyfile", private, "--api-key-file", file, "--host", "0.0.0.0") as server:
+        check(not server.says("unencrypted", 0.1), "a warning about TLS although it is on")
+        plain = server.ask
+        try:
+            check(plain("GET", "/health")[0] >= 400, "plain HTTP on the port of HTTPS")
+        except (OSError, http.client.HTTPException):
+            pass
+        server.tls = ssl.create_default_context(cafile=certificate)
+        check(server.ask("GET", "/v1/models")[0] == 401 and server.ask("GET", "/health")[0] == 200, "keys with TLS")
+        server.key = ALICE
+        status, events, done = server.events("/v1/completions", prompt="a", max_tokens=5, ignore_eos=True)
+        check(status == 200 and done and len(events) >= 1, f"a stream with TLS: {status} {events}")
+        old = ssl.create_default_context(cafile=certificate)
+        old.minimum_version = old.maximum_version = ssl.TLSVersion.TLSv1_2
+        server.tls = old
+        check(server.ask("GET", "/v1/models")[0] == 200, "TLS 1.2")
+        server.tls = ssl.create_default_context()
+        try:
+            server.ask("GET", "/health")
+            check(False, "a certificate that nobody signed is trusted")
+        except ssl.SSLCertVerificationError:
+            pass
+        check(server.stop() == 0, "exit with TLS")
+    for flags in (["--ssl-certfile", certificate], ["--ssl-certfile", certificate, "--ssl-keyfile", file]):
+        wrong = axiom.run(axiom.binary("axiom-serve"), artifact, "--port", "0", *flags)
+        check(wrong.status in (2, 3) and "error: " in wrong.err, f"{flags[2:]}: exit {wrong.status}: {wrong.err}")
+
+
+def ends(check, folder):
+    """SIGTERM: first not ready, then nothing new, streams end whole; a second signal stops at once."""
+    artifact = tiny(folder)
+    with running(artifact, "--drain-delay", "60") as server:
+        server.process.send_signal(signal.SIGTERM)
+        check(server.says("not ready any more"), "nothing said of SIGTERM")
+        status, _, text = server.ask("GET", "/health/ready")
+        check(status == 503 and b"draining" in text and server.ask("GET", "/health/live")[0] == 200, f"ready: {status} {text}")
+        check(server.ask("POST", "/v1/completions", {"prompt": "a", "max_tokens": 1})[0] == 200, "requests are refused while balancers look")
+        room = json.loads(server.ask("GET", "/v1/models")[2])["data"][0]["max_model_len"] - 10
+        client, data = server.stream(max_tokens=room)
+        server.process.send_signal(signal.SIGTERM)  # ends the delay
+        check(server.says("draining for up to 30 s"), "nothing said of draining")
+        try:
+            server.ask("GET", "/health/live")
+            check(server.process.poll() is not None, "a new connection while draining")
+        except OSError:
+            pass
+        while part := client.recv(65536):
+            data += part
+        check(b"data: [DONE]" in data and data.endswith(b"0\r\n\r\n"), f"a stream is cut: {data[-100:]}")
+        check(server.wait() == 0, "exit after draining")
+    with running(artifact) as server:
+        with contextlib.closing(socket.create_connection(("127.0.0.1", server.port))) as client:  # a request that does not come whole
+            client.sendall(b"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{")
+            check(until(lambda: server.metric("http_open_connections") == 2), "the connection is not there")
+            server.process.send_signal(signal.SIGTERM)
+            check(server.says("draining for up to 30 s"), "nothing said of draining")
+            time.sleep(0.3)
+            check(server.process.poll() is None, "it does not wait for what is open")
+            begin = time.monotonic()
+            check(server.stop() == 130 and time.monotonic() - begin < 10, "a second signal does not end it at once")
+
+
 class Logged(Server):
     """A server whose log is a file, or standard error that nobody reads."""
 
@@ -459,4 +531,4 @@ class Logged(Server):
 
 
 if __name__ == "__main__":
-    axiom.main_of(keys, turns, logs, config, stalls, sleeps)
+    axiom.main_of(keys, turns, logs, config, stalls, sleeps, encrypted, ends)

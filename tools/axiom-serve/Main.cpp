@@ -23,7 +23,7 @@ struct Flags {
   uint16_t port = 8000;
   uint32_t maxSequences = 32, maxBatchedTokens = 512, maxQueued = 1024, maxConnections = 4096;
   uint64_t context = 0, maxQueuedTokens = 0;
-  double maxQueueSeconds = 0, drainSeconds = 30;
+  double maxQueueSeconds = 0, drainSeconds = 30, drainDelaySeconds = 0;
   uint32_t maxStepMs = 0, draftTokens = 4;
   bool noPrefixCaching = false;
 
@@ -82,6 +82,12 @@ void Flags::add(CLI::App &app) {
       ->type_name("N");
   app.add_option("--drain-time", drainSeconds,
                  "Seconds that answers may take to end after SIGTERM or Ctrl-C")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str()
+      ->type_name("S");
+  app.add_option("--drain-delay", drainDelaySeconds,
+                 "After SIGTERM or Ctrl-C go on for so many seconds with /health/ready at 503, for "
+                 "balancers to look elsewhere")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str()
       ->type_name("S");
@@ -188,6 +194,11 @@ int serveUntilSignal(const Flags &flags, const std::string &variables) {
   while (signalWithin(signals, -1) == SIGHUP)
     (*operations)->reload();
   serve::notifyService("STOPPING=1");
+  (*app)->announceDrain();
+  if (flags.drainDelaySeconds > 0) {
+    tell(format("not ready any more; goes on for %g s", flags.drainDelaySeconds));
+    signalWithin(signals, flags.drainDelaySeconds); // a signal ends the delay
+  }
   (*app)->beginDrain();
   tell(format("draining for up to %g s; a second signal ends at once", flags.drainSeconds));
   constexpr double kLook = 0.05;

@@ -67,7 +67,7 @@ App::~App() {
 }
 
 void App::beginDrain() {
-  draining_ = true;
+  announceDrain();
   server_->beginDrain();
 }
 

@@ -41,7 +41,9 @@ public:
   const ServedModel &served() const { return *served_; }
   http::Counters counters() const { return server_->counters(); }
 
-  /// /health/ready says 503, nothing new is taken, what runs goes on.
+  /// /health/ready says 503; all else goes on.
+  void announceDrain() { draining_ = true; }
+  /// And nothing new is taken, what runs goes on.
   void beginDrain();
   /// After beginDrain(): true once all answers are given.
   bool wait(http::Milliseconds timeout) { return server_->wait(timeout); }
