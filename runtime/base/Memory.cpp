@@ -72,6 +72,12 @@ Pages::~Pages() {
     ::munmap(data_, size_);
 }
 
+void Pages::release() {
+  // Where the system refuses, for locked memory for example, the pages still have to hold zeros.
+  if (data_ && madvise(data_, size_, MADV_DONTNEED) != 0)
+    std::memset(data_, 0, size_);
+}
+
 Status Pages::makeExecutable() {
   if (data_ && ::mprotect(data_, size_, PROT_READ | PROT_EXEC) != 0)
     return Status(Code::Unsupported,

@@ -35,6 +35,9 @@ public:
   uint64_t size() const { return size_; }
   std::span<uint8_t> bytes() const { return {data_, size_}; }
 
+  /// Gives the memory back; the pages stay, and hold zeros again.
+  void release();
+
   /// From read-write to read-execute; Unsupported if the system refuses.
   Status makeExecutable();
 

@@ -115,14 +115,39 @@ void Engine::threadMain() {
   for (bool busy = false;;) {
     {
       std::unique_lock lock(mutex_);
-      if (!busy)
-        work_.wait(lock, [&] { return stopping_ || !inbox_.empty() || !cancels_.empty(); });
+      auto news = [&] { return stopping_ || !inbox_.empty() || !cancels_.empty(); };
+      if (!busy && options_.sleepAfterMs != 0 && !asleep_) {
+        if (!work_.wait_for(lock, std::chrono::milliseconds(options_.sleepAfterMs), news)) {
+          lock.unlock();
+          fallAsleep();
+          continue;
+        }
+      } else if (!busy) {
+        work_.wait(lock, news);
+      }
       if (stopping_)
         break;
     }
+    local_.asleep = asleep_ = false;
     busy = stepOnce();
   }
   endAll(Finish::Cancelled, {});
+}
+
+void Engine::fallAsleep() {
+  asleep_ = true; // also where it fails: it is not tried again and again
+  if (!scheduler_.idle())
+    return;
+  try {
+    if (runner_->releaseBlocks())
+      scheduler_.forgetPrefixes();
+    if (options_.sleeps)
+      options_.sleeps();
+  } catch (const std::exception &) {
+  }
+  local_.asleep = true;
+  ++local_.sleeps;
+  publish();
 }
 
 bool Engine::step() {

@@ -47,6 +47,10 @@ struct EngineOptions {
   /// Guesses of a sequence's next tokens that a step computes along, at most (Drafter); 0: none.
   /// They need rows: limits.maxRows above maxSequences. Results are the same.
   uint32_t maxDraftTokens = 0;
+  /// Without work for so long, an engine with a thread sleeps: it gives the memory of the KV blocks
+  /// back, with the prefixes in it, and calls `sleeps`; 0: never. The next request wakes it.
+  uint64_t sleepAfterMs = 0;
+  std::function<void()> sleeps; ///< on the engine's thread; may be empty
   /// Microseconds that never go back; empty: the system's monotonic clock. Called on any thread.
   std::function<uint64_t()> clock;
 };
@@ -89,6 +93,8 @@ public:
     uint64_t since = stepSince_.load();
     return since == 0 ? 0 : (options_.clock() - since) / 1000;
   }
+  /// What the step that runs now is at, in a word.
+  const char *phase() const { return phase_.load(); }
   StepRunner &runner() { return *runner_; }
   const EngineOptions &options() const { return options_; }
   /// Scheduler::checkInvariants(); only between steps of an engine without a thread. For tests.
@@ -106,6 +112,7 @@ private:
   void start(const StepPlan &plan);
   void endOverdue();
   bool stepOnce();
+  void fallAsleep();
   void admit(const std::shared_ptr<Request> &request);
   Status runPlan(const StepPlan &plan);
   void countSlice(const Slice &slice, Sample &sample);
@@ -136,6 +143,7 @@ private:
   std::multimap<uint64_t, std::shared_ptr<Request>> deadlines_; ///< by milliseconds
   StepCost cost_;
   DraftControl drafts_;
+  bool asleep_ = false;
   Stats local_;
 
   mutable std::mutex mutex_; ///< guards what follows
@@ -152,6 +160,7 @@ private:
   std::mutex stepMutex_; ///< one thread runs the engine at a time
   std::atomic<std::thread::id> runningThread_{};
   std::atomic<uint64_t> stepSince_{0}; ///< microseconds of the clock; 0: no step runs
+  std::atomic<const char *> phase_{"none"};
   std::thread thread_;
 };
 

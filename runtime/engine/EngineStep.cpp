@@ -105,6 +105,8 @@ void Engine::start(const StepPlan &plan) {
 bool Engine::stepOnce() {
   FloatMode mode; // the sampler's numbers too follow docs/numerics.md, whatever the caller has set
   bool worked = false;
+  stepSince_ = std::max<uint64_t>(options_.clock(), 1);
+  phase_ = "plan";
   try {
     takeIn();
     StepPlan plan = scheduler_.plan();
@@ -131,6 +133,7 @@ bool Engine::stepOnce() {
     endAll(Finish::Error, {Code::Internal, "the step failed"});
   }
   publish();
+  stepSince_ = 0;
   return worked;
 }
 
@@ -167,9 +170,9 @@ Status Engine::runPlan(const StepPlan &plan) {
                   reinterpret_cast<AxmTile *>(tiles_.data()),
                   tilesOnly_};
   uint64_t before = options_.clock();
-  stepSince_ = before;
+  phase_ = "model";
   Status status = runner_->step(input);
-  stepSince_ = 0;
+  phase_ = "sampling and events";
   if (!status.ok()) {
     scheduler_.rollback(plan);
     return status;
@@ -181,6 +184,10 @@ Status Engine::runPlan(const StepPlan &plan) {
     scheduler_.setMixedTokens(cost_.tokensWithin(uint64_t(options_.maxStepMs) * 1000));
   scheduler_.commit(plan);
   ++local_.steps;
+  ++local_.stepTokens[std::lower_bound(std::begin(kStepTokens), std::end(kStepTokens),
+                                       plan.numTokens) -
+                      std::begin(kStepTokens)];
+  local_.stepTokensSum += plan.numTokens;
   if (plan.slices.size() > 1)
     ++local_.mixedSteps;
   uint32_t row = 0, token = 0;

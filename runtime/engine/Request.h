@@ -7,8 +7,10 @@
 #include "runtime/engine/Sampler.h"
 #include "runtime/engine/Scheduler.h"
 
+#include <array>
 #include <cstdint>
 #include <functional>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <span>
@@ -83,6 +85,10 @@ struct Event {
 /// or destroy the engine. An exception that leaves it ends the request with an error.
 using EventSink = std::function<void(const Event &)>;
 
+/// Bounds of the classes by which steps are counted; a last class has what is above.
+inline constexpr double kStepTokens[] = {1,   8,    16,   32,   64,   128,  256,
+                                         512, 1024, 2048, 4096, 8192, 16384};
+
 struct Stats {
   uint32_t queued = 0, running = 0; ///< sequences
   uint64_t requests = 0, finished = 0, failed = 0;
@@ -90,6 +96,8 @@ struct Stats {
   uint64_t recomputedTokens = 0; ///< computed again after a preemption
   uint64_t outputTokens = 0;
   uint64_t steps = 0;
+  std::array<uint64_t, std::size(kStepTokens) + 1> stepTokens{}; ///< steps by their tokens
+  uint64_t stepTokensSum = 0;
   uint64_t mixedSteps = 0;   ///< held tokens of several sequences
   uint64_t splitPrompts = 0; ///< prompts that took more than one step
   uint64_t preemptions = 0;
@@ -99,7 +107,9 @@ struct Stats {
   uint64_t refused = 0, timedOut = 0;         ///< requests
   uint64_t drafts = 0, draftTokens = 0;       ///< guesses that steps computed along
   uint64_t acceptedDraftTokens = 0;           ///< of draftTokens: were right
-  uint64_t queuedTokens = 0;                  ///< of prompts of which nothing is computed yet
+  bool asleep = false;
+  uint64_t sleeps = 0;       ///< so far
+  uint64_t queuedTokens = 0; ///< of prompts of which nothing is computed yet
 };
 
 } // namespace axiom::engine

@@ -36,6 +36,10 @@ public:
   Result<const float *> hidden(uint32_t first, uint32_t count) override {
     return executor_->hidden(first, count);
   }
+  bool releaseBlocks() override {
+    executor_->releaseBlocks();
+    return true;
+  }
   void setLayerHook(LayerHook hook) override { executor_->setLayerHook(std::move(hook)); }
   Executor &executor() { return *executor_; }
 

@@ -160,6 +160,12 @@ createEngine(const LoadedModel &model, const EngineSettings &settings,
   options.admission = settings.admission;
   options.maxStepMs = settings.maxStepMs;
   options.maxDraftTokens = settings.maxDraftTokens;
+  options.sleepAfterMs = settings.sleepAfterMs;
+  options.sleeps = [artifact = model.artifact, then = settings.sleeps] {
+    artifact->release(artifact->mapping()); // read again from the file when they are needed
+    if (then)
+      then();
+  };
   return Engine::create(std::move(info), options, std::move(runner));
 }
 

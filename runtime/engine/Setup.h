@@ -22,8 +22,10 @@ struct EngineSettings {
   uint64_t memoryLimit = 0; ///< bytes; 0: what the system has
   AdmissionLimits admission;
   bool prefixCache = true;
-  uint32_t maxStepMs = 0;      ///< EngineOptions
-  uint32_t maxDraftTokens = 0; ///< EngineOptions
+  uint32_t maxStepMs = 0;       ///< EngineOptions
+  uint32_t maxDraftTokens = 0;  ///< EngineOptions
+  uint64_t sleepAfterMs = 0;    ///< EngineOptions; the pages of mapped weights go, too
+  std::function<void()> sleeps; ///< EngineOptions
   bool oversubscribe = false;
   /// On the CPU: the weights are in private memory already: what is free now is without them.
   bool weightsResident = false;

@@ -24,6 +24,9 @@ public:
   virtual Result<const float *> hidden(uint32_t first, uint32_t count) {
     return Status(Code::Unsupported, format("no hidden state for tokens %u to %u", first, count));
   }
+  /// Gives the memory of all blocks back to the system until they are used again; false: this
+  /// device keeps it, and what the blocks hold.
+  virtual bool releaseBlocks() { return false; }
   /// Called after each layer of a step; empty: none. A fake has no layers.
   virtual void setLayerHook(LayerHook) {}
 };

@@ -8,7 +8,8 @@ import tempfile
 import axiom
 
 TOOLS = {"axiomc": [[]], "axiom-run": [["generate"], ["chat"], ["tokenize"]], "axiom-inspect": [[]],
-         "axiom-eval": [["logits"], ["perplexity"], ["compare"]], "axiom-bench": [[]], "axiom-check": [[], ["diff"]]}
+         "axiom-eval": [["logits"], ["perplexity"], ["compare"]], "axiom-bench": [[]], "axiom-check": [[], ["diff"]],
+         "axiom-serve": [[]]}
 NONE = {"--help", "--version", "--completion", "--print-targets", "--output", "--out", "--junit", "--write-baseline", "--prompt",
         "--prompt-file", "--message", "--text", "--file", "--tokens-file"}
 # Variables of the test scripts, which no flag may take.
@@ -16,7 +17,7 @@ TAKEN = {"AXIOM_BUILD", "AXIOM_BUILD_DIR", "AXIOM_SANITIZED_DIR", "AXIOM_FUZZ_DI
          "AXIOM_HF", "AXIOM_OFFGRID", "AXIOM_WIKITEXT", "AXIOM_PEER", "AXIOM_TEST_GGUF", "AXIOM_TEST_LONG"}
 # (tool, flag) whose meaning differs from that of the same flag elsewhere.
 APART = {("axiom-inspect", "--memory"), ("axiom-inspect", "--device"), ("axiom-inspect", "--tokens"), ("axiom-inspect", "--sequences"),
-         ("axiom-eval", "--context")}
+         ("axiom-eval", "--context"), ("axiom-serve", "--config"), ("axiom-serve", "--print-config")}
 HELP = re.compile(r"^  (?:-\w,)?((?:--[\w-]+,?)+)[^\n]*(?:\n {10,}[^\n]*)*", re.M)
 
 

@@ -1,5 +1,8 @@
 // axiom-serve: OpenAI's API over a compiled model.
 #include "runtime/serve/core/App.h"
+#include "runtime/serve/core/Notify.h"
+#include "tools/axiom-serve/Config.h"
+#include "tools/axiom-serve/Operations.h"
 #include "tools/common/Tool.h"
 
 #include <csignal>
@@ -14,12 +17,13 @@ constexpr char kTool[] = "axiom-serve";
 
 struct Flags {
   tool::ModelFlags model;
+  tool::OperationFlags operations;
   std::vector<std::string> names, allowedHosts, allowedOrigins;
   std::string host = "127.0.0.1", metricsPrefix = "axiom", certificate, key, pooling = "mean";
   uint16_t port = 8000;
   uint32_t maxSequences = 32, maxBatchedTokens = 512, maxQueued = 1024, maxConnections = 4096;
   uint64_t context = 0, maxQueuedTokens = 0;
-  double maxQueueSeconds = 0, drainSeconds = 30;
+  double maxQueueSeconds = 0, drainSeconds = 30, drainDelaySeconds = 0;
   uint32_t maxStepMs = 0, draftTokens = 4;
   bool noPrefixCaching = false;
 
@@ -88,8 +92,15 @@ void Flags::add(CLI::App &app) {
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str()
       ->type_name("S");
+  app.add_option("--drain-delay", drainDelaySeconds,
+                 "After SIGTERM or Ctrl-C go on for so many seconds with /health/ready at 503, for "
+                 "balancers to look elsewhere")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str()
+      ->type_name("S");
   app.add_option("--allowed-hosts", allowedHosts,
-                 "Names in the Host field that are answered (default: those of loopback)")
+                 "Names in the Host field that are answered (default: --host and those of "
+                 "loopback; any where --host is 0.0.0.0 or ::)")
       ->type_name("NAME");
   app.add_option("--allowed-origins", allowedOrigins, "Origins of pages that may call")
       ->type_name("URL");
@@ -98,10 +109,7 @@ void Flags::add(CLI::App &app) {
   app.add_option("--metrics-prefix", metricsPrefix, "Before the names of metrics")
       ->capture_default_str()
       ->type_name("WORD");
-}
-
-bool isLoopback(const std::string &host) {
-  return host.rfind("127.", 0) == 0 || host == "::1" || host == "localhost";
+  operations.add(app);
 }
 
 Expected<serve::AppSettings> settingsOf(const Flags &flags) {
@@ -109,11 +117,6 @@ Expected<serve::AppSettings> settingsOf(const Flags &flags) {
   Expected<uint64_t> memory = tool::parseBytes(flags.model.memory);
   if (!memory)
     return memory.error();
-  if (!isLoopback(flags.host))
-    return Error{AXIOM_INVALID_ARGUMENT,
-                 "--host " + flags.host +
-                     " can be reached from other machines, and this server has no API keys yet: "
-                     "listen at 127.0.0.1 and put a proxy with keys before it"};
   s.version = axiom_version();
   serve::ModelSettings &model = s.model;
   model.path = flags.model.path;
@@ -145,36 +148,39 @@ Expected<serve::AppSettings> settingsOf(const Flags &flags) {
   http.certificateFile = flags.certificate;
   http.keyFile = flags.key;
   http.limits.connections = flags.maxConnections;
-  if (!flags.allowedHosts.empty())
-    http.hosts = flags.allowedHosts;
   http.origins = flags.allowedOrigins;
-  http.log = [](const std::string &text) { std::fprintf(stderr, "%s: %s\n", kTool, text.c_str()); };
   s.pooling = flags.pooling == "last" ? engine::Pooling::Last : engine::Pooling::Mean;
   s.metricsPrefix = flags.metricsPrefix;
   return s;
 }
 
-/// The next SIGTERM or SIGINT within `seconds`; negative: however long it takes.
-bool signalWithin(const sigset_t &signals, double seconds) {
+/// The next of the signals within `seconds`; negative: however long it takes. 0: none came.
+int signalWithin(const sigset_t &signals, double seconds) {
   if (seconds < 0) {
     int number = 0;
-    return sigwait(&signals, &number) == 0;
+    return sigwait(&signals, &number) == 0 ? number : 0;
   }
   timespec time{
       static_cast<time_t>(seconds),
       static_cast<long>((seconds - static_cast<double>(static_cast<time_t>(seconds))) * 1e9)};
-  return sigtimedwait(&signals, nullptr, &time) > 0;
+  return std::max(sigtimedwait(&signals, nullptr, &time), 0);
 }
 
-int serveUntilSignal(const Flags &flags) {
+int serveUntilSignal(const Flags &flags, const std::string &variables) {
   Expected<serve::AppSettings> settings = settingsOf(flags);
   if (!settings)
     return tool::fail(kTool, settings.error());
+  auto operations = tool::Operations::make(flags.operations, flags.host, flags.allowedHosts,
+                                           !flags.certificate.empty());
+  if (!operations)
+    return tool::fail(kTool, operations.error());
+  (*operations)->apply(*settings);
   // Before any thread is made, so that they all inherit it: signals are waited for.
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);
   sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGHUP);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
   const std::string scheme = flags.certificate.empty() ? "http" : "https";
@@ -182,29 +188,42 @@ int serveUntilSignal(const Flags &flags) {
   if (!app.ok())
     return tool::fail(kTool, {api::statusOf(app.status().code()), app.status().message()});
   const auto &served = (*app)->served();
-  std::fprintf(stderr, "%s: %s on %s, %u sequences, KV memory for %llu tokens\n", kTool,
-               served.limits().models[0].c_str(), served.model().device.c_str(),
-               served.engine().options().limits.maxSequences,
-               static_cast<unsigned long long>(served.engine().options().numBlocks) * AXM_KV_BLOCK);
-  std::fprintf(stderr, "%s: ready at %s://%s:%u\n", kTool, scheme.c_str(), flags.host.c_str(),
-               (*app)->port());
-  signalWithin(signals, -1);
+  auto tell = [&log = (*operations)->log()](const std::string &text) {
+    log.say(serve::Level::Info, text);
+  };
+  if (!variables.empty())
+    tell("from the environment: " + variables);
+  tell(format("%s on %s, %u sequences, KV memory for %llu tokens",
+              served.limits().models[0].c_str(), served.model().device.c_str(),
+              served.engine().options().limits.maxSequences,
+              static_cast<unsigned long long>(served.engine().options().numBlocks) * AXM_KV_BLOCK));
+  tell(format("ready at %s://%s:%u", scheme.c_str(), flags.host.c_str(), (*app)->port()));
+  serve::notifyService("READY=1");
+  while (signalWithin(signals, -1) == SIGHUP)
+    (*operations)->reload();
+  serve::notifyService("STOPPING=1");
+  (*app)->announceDrain();
+  if (flags.drainDelaySeconds > 0) {
+    tell(format("not ready any more; goes on for %g s", flags.drainDelaySeconds));
+    signalWithin(signals, flags.drainDelaySeconds); // a signal ends the delay
+  }
   (*app)->beginDrain();
-  std::fprintf(stderr, "%s: draining for up to %g s; a second signal ends at once\n", kTool,
-               flags.drainSeconds);
+  tell(format("draining for up to %g s; a second signal ends at once", flags.drainSeconds));
   constexpr double kLook = 0.05;
   for (double waited = 0; waited < flags.drainSeconds; waited += kLook) {
     if ((*app)->wait(http::Milliseconds(0)))
       return tool::kOk;
-    if (signalWithin(signals, kLook)) {
-      std::fprintf(stderr, "%s: ended with open answers\n", kTool);
+    if (int number = signalWithin(signals, kLook); number != 0 && number != SIGHUP) {
+      tell("ended with open answers");
       return tool::kInterrupted;
     }
   }
   if ((*app)->wait(http::Milliseconds(0)))
     return tool::kOk;
-  std::fprintf(stderr, "%s: answers were still open after %g s and are cut\n", kTool,
-               flags.drainSeconds);
+  (*operations)
+      ->log()
+      .say(serve::Level::Warning,
+           format("answers were still open after %g s and are cut", flags.drainSeconds));
   return tool::kFailure;
 }
 
@@ -214,5 +233,18 @@ int main(int argc, char **argv) {
   CLI::App app("Serves a compiled model with OpenAI's API");
   Flags flags;
   flags.add(app);
-  return tool::run(kTool, app, argc, argv, [&] { return serveUntilSignal(flags); });
+  auto config = tool::ConfigFile::add(app);
+  bool print = false;
+  app.add_flag("--print-config", print,
+               "Print all values and where each is from, as --config reads them, and exit")
+      ->configurable(false);
+  // A variable would name a file after the files have been read.
+  return tool::run(kTool, app, argc, argv,
+                   [&] {
+                     if (!print)
+                       return serveUntilSignal(flags, config->variables());
+                     std::fputs(config->text().c_str(), stdout);
+                     return static_cast<int>(tool::kOk);
+                   },
+                   {"--config", "--print-config"});
 }

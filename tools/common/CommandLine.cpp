@@ -148,6 +148,7 @@ int parseAndRun(CLI::App &app, int argc, char **argv, const std::function<int()>
          },
          "Print the completion script of a shell and exit")
       ->type_name("SHELL")
+      ->configurable(false)
       ->check(CLI::IsMember({"bash", "zsh", "fish"}));
   auto variables = std::make_shared<Variables>();
   collect(app, without, *variables);

@@ -20,6 +20,7 @@ enum Exit : int {
   kUsage = 2,
   kBadModel = 3,
   kResources = 4,
+  kStalled = 5, ///< axiom-serve --watchdog abort: a step did not end
   kInterrupted = 130,
 };
 

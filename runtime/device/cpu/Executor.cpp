@@ -223,6 +223,11 @@ void Executor::clearBlock(uint32_t block) {
   impl_->used[block] = 0;
 }
 
+void Executor::releaseBlocks() {
+  impl_->kv.release();
+  std::fill(impl_->used.begin(), impl_->used.end(), 0);
+}
+
 void Executor::Impl::bindInput(const StepInput &in) {
   numTokens = static_cast<uint32_t>(in.tokens.size());
   numRows = static_cast<uint32_t>(in.rows.size());

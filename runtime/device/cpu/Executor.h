@@ -62,6 +62,9 @@ public:
   /// uses it.
   void clearBlock(uint32_t block);
 
+  /// Gives the memory of all KV blocks back to the system, between steps: they hold zeros then.
+  void releaseBlocks();
+
   /// The memory of a workspace slot, between steps: for those that run a plan in parts to see what
   /// a phase has left, or to give it something else. Empty for a slot that the plan has not.
   std::span<uint8_t> slot(uint32_t index);

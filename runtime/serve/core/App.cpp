@@ -1,6 +1,7 @@
 #include "runtime/serve/core/App.h"
 
 #include "runtime/serve/core/Embedding.h"
+#include "runtime/serve/core/Gate.h"
 #include "runtime/serve/core/Generation.h"
 #include "runtime/serve/openai/OpenApi.h"
 #include "runtime/serve/openai/ParseRequest.h"
@@ -37,9 +38,24 @@ Result<std::unique_ptr<App>> App::start(AppSettings settings) {
   std::unique_ptr<App> app(new App(std::move(settings)));
   AppSettings &s = app->settings_;
   AXIOM_ASSIGN_OR_RETURN(app->served_, ServedModel::open(s.model));
-  app->metrics_ = std::make_unique<Metrics>(s.metricsPrefix, app->served_->limits().models[0]);
+  app->metrics_ = std::make_unique<Metrics>(s.metricsPrefix, app->served_->limits().models[0],
+                                            app->served_->limits().context);
+  app->watchdog_ = std::make_unique<Watchdog>(
+      s.watchdog,
+      [&engine = app->served_->engine()] {
+        engine::Stats stats = engine.stats();
+        return Progress{engine.stepAgeMs(), stats.steps, stats.queued + stats.running > 0,
+                        engine.phase()};
+      },
+      s.log);
+  app->watchdog_->start();
   app->openApi_ = openApiDocument(app->served_->limits(), s.version);
   app->workers_ = std::make_unique<Workers>(s.workers, s.maxWaitingJobs);
+  s.http.gate = Gate(s.keys, s.openMetrics);
+  if (s.log) {
+    s.http.log = [log = s.log](const std::string &text) { log->limited({Level::Warning, text}); };
+    s.http.finished = [log = s.log](const http::Finished &f) { logRequest(*log, f); };
+  }
   AXIOM_ASSIGN_OR_RETURN(app->server_, http::Server::start(s.http, app->routes()));
   return app;
 }
@@ -47,11 +63,12 @@ Result<std::unique_ptr<App>> App::start(AppSettings settings) {
 App::~App() {
   server_.reset(); // no more handlers; answers that are under way are cancelled
   workers_.reset();
+  watchdog_.reset();
   served_.reset(); // the last events
 }
 
 void App::beginDrain() {
-  draining_ = true;
+  announceDrain();
   server_->beginDrain();
 }
 
@@ -61,13 +78,14 @@ void App::read(Endpoint endpoint, http::Request request, http::Responder respond
     return;
   }
   auto body = std::make_shared<std::string>(std::move(request.body));
-  bool taken = workers_->post([this, endpoint, body, responder, answer = std::move(answer)] {
+  auto note = noteOf(request);
+  bool taken = workers_->post([this, endpoint, body, note, responder, answer = std::move(answer)] {
     if (responder.closed())
       return;
     try {
       ParseResult result = parseRequest(endpoint, *body, served_->limits());
       if (result.ok())
-        answer(std::move(result.request), responder);
+        answer(std::move(result.request), responder, note);
       else
         responder.send(errorAnswer(*result.error));
     } catch (const std::exception &error) { // memory: the request ends, the server goes on
@@ -132,12 +150,23 @@ http::Response App::model(const http::Request &request) const {
 
 /// 503 while a step takes longer than it may: the engine hangs.
 http::Response App::progress() const {
-  uint64_t age = served_->engine().stepAgeMs();
-  if (age > settings_.progressMs)
-    return json(healthResult("stalled", format("a step has been running for %llu ms",
+  if (uint64_t age = watchdog_->stalledMs())
+    return json(healthResult("stalled", format("no step has ended for %llu ms",
                                                static_cast<unsigned long long>(age))),
                 503);
   return json(healthResult("ok"));
+}
+
+ServerState App::state() const {
+  ServerState state;
+  state.http = server_->counters();
+  state.prefixCache = settings_.model.engine.prefixCache;
+  state.stalls = watchdog_->stalls();
+  if (settings_.log) {
+    state.logDropped = settings_.log->dropped();
+    state.logLeftOut = settings_.log->leftOut();
+  }
+  return state;
 }
 
 std::vector<http::Route> App::routes() {
@@ -149,15 +178,17 @@ std::vector<http::Route> App::routes() {
     };
   };
   auto generating = [&](Endpoint endpoint) {
-    return reading(endpoint, [this](openai::Request request, const Responder &responder) {
-      std::make_shared<Generation>(*served_, *metrics_, std::move(request), responder)->begin();
-    });
+    return reading(
+        endpoint, [this](openai::Request request, const Responder &responder, const Note &note) {
+          std::make_shared<Generation>(*served_, *metrics_, std::move(request), responder, note)
+              ->begin();
+        });
   };
   auto answering = [&](Endpoint endpoint,
                        http::Response (App::*answer)(const openai::Request &) const) {
-    return reading(endpoint, [this, answer](openai::Request request, const Responder &responder) {
-      responder.send((this->*answer)(request));
-    });
+    return reading(endpoint,
+                   [this, answer](openai::Request request, const Responder &responder,
+                                  const Note &) { responder.send((this->*answer)(request)); });
   };
   auto simple = [](std::function<http::Response(const Request &)> answer) {
     return [answer](Request request, Responder responder) { responder.send(answer(request)); };
@@ -193,7 +224,7 @@ std::vector<http::Route> App::routes() {
   routes.push_back(
       {"GET", "/openapi.json", simple([this](const Request &) { return json(openApi_); })});
   auto metrics = simple([this](const Request &) {
-    http::Response response = json(metrics_->text(served_->engine().stats()));
+    http::Response response = json(metrics_->text(served_->engine().stats(), state()));
     response.contentType = "text/plain; version=0.0.4; charset=utf-8";
     return response;
   });

@@ -2,8 +2,12 @@
 #ifndef AXIOM_RUNTIME_SERVE_CORE_APP_H
 #define AXIOM_RUNTIME_SERVE_CORE_APP_H
 
+#include "runtime/serve/core/ApiKeys.h"
+#include "runtime/serve/core/Log.h"
 #include "runtime/serve/core/Metrics.h"
+#include "runtime/serve/core/RequestNote.h"
 #include "runtime/serve/core/ServedModel.h"
+#include "runtime/serve/core/Watchdog.h"
 #include "runtime/serve/core/Workers.h"
 #include "runtime/serve/http/Server.h"
 
@@ -19,9 +23,12 @@ struct AppSettings {
   std::string metricsPrefix = "axiom";
   std::string version;                             ///< of the program
   engine::Pooling pooling = engine::Pooling::Mean; ///< of embeddings, where a request names none
+  std::shared_ptr<const ApiKeys> keys;             ///< null: everybody may ask
+  bool openMetrics = false;                        ///< /metrics needs no key
+  std::shared_ptr<Log> log;                        ///< null: none
   uint32_t workers = 2;                            ///< threads for JSON, templates, tokenizing
   uint32_t maxWaitingJobs = 1024;                  ///< requests that wait for these threads
-  uint32_t progressMs = 10000; ///< a step that takes longer makes /health/progress say 503
+  WatchdogSettings watchdog;                       ///< a stall makes /health/progress say 503
 };
 
 class App {
@@ -35,7 +42,9 @@ public:
   const ServedModel &served() const { return *served_; }
   http::Counters counters() const { return server_->counters(); }
 
-  /// /health/ready says 503, nothing new is taken, what runs goes on.
+  /// /health/ready says 503; all else goes on.
+  void announceDrain() { draining_ = true; }
+  /// And nothing new is taken, what runs goes on.
   void beginDrain();
   /// After beginDrain(): true once all answers are given.
   bool wait(http::Milliseconds timeout) { return server_->wait(timeout); }
@@ -43,7 +52,8 @@ public:
 private:
   explicit App(AppSettings settings) : settings_(std::move(settings)) {}
   std::vector<http::Route> routes();
-  using Answer = std::function<void(openai::Request, const http::Responder &)>;
+  using Note = std::shared_ptr<RequestNote>;
+  using Answer = std::function<void(openai::Request, const http::Responder &, const Note &)>;
   /// Parses on a worker; `answer` is given what is valid.
   void read(openai::Endpoint endpoint, http::Request request, http::Responder responder,
             Answer answer);
@@ -52,12 +62,14 @@ private:
   http::Response applyTemplate(const openai::Request &request) const;
   http::Response model(const http::Request &request) const;
   http::Response progress() const;
+  ServerState state() const;
 
   AppSettings settings_;
   std::atomic<bool> draining_{false};
   // Each is used by those below it.
   std::unique_ptr<Metrics> metrics_;
   std::unique_ptr<ServedModel> served_;
+  std::unique_ptr<Watchdog> watchdog_;
   std::string openApi_;
   std::unique_ptr<Workers> workers_;
   std::unique_ptr<http::Server> server_;

@@ -35,9 +35,9 @@ uint64_t characters(std::string_view text) {
 } // namespace
 
 Generation::Generation(const ServedModel &served, Metrics &metrics, Request request,
-                       http::Responder responder)
+                       http::Responder responder, std::shared_ptr<RequestNote> note)
     : served_(served), metrics_(metrics), request_(std::move(request)),
-      responder_(std::move(responder)) {
+      responder_(std::move(responder)), note_(std::move(note)) {
   head_.id = answerId(chat() ? "chatcmpl-" : "cmpl-", randomNumber(), randomNumber());
   head_.created = std::chrono::duration_cast<std::chrono::seconds>(
                       std::chrono::system_clock::now().time_since_epoch())
@@ -106,6 +106,7 @@ engine::RequestSpec Generation::spec(const Prompt &prompt, size_t index) const {
   spec.specialText = !r.skipSpecialTokens;
   spec.numSamples = count(r.n);
   spec.priority = static_cast<int32_t>(std::clamp<int64_t>(r.priority, INT32_MIN, INT32_MAX));
+  spec.key = note_->client.id;
   if (!r.cacheSalt.empty())
     spec.cacheSalt = std::make_shared<const std::string>(r.cacheSalt);
   return spec;
@@ -154,8 +155,11 @@ void Generation::begin() {
     if (tools)
       answer.tools = std::make_unique<ToolCallParser>(served_.toolFormat(), names);
   }
+  note_->stream = request_.stream;
+  note_->generates = true;
   for (size_t i = 0; i < prompts_.size(); ++i) {
     usage_.promptTokens += prompts_[i].tokens.size();
+    note_->promptTokens += static_cast<uint32_t>(prompts_[i].tokens.size());
     engine::RequestSpec asked = spec(prompts_[i], i);
     if (!asked.generate && !asked.promptLogprobs)
       continue; // the echo alone
@@ -166,6 +170,7 @@ void Generation::begin() {
         &retryAfter);
     if (!id.ok()) {
       failed_ = true;
+      note_->generates = false;
       std::vector<engine::RequestId> ids = ids_;
       lock.unlock();
       for (engine::RequestId begun : ids)
@@ -210,11 +215,18 @@ void Generation::count(Answer &answer, const engine::Event &event) {
     if (answer.tokens++ == 0) {
       metrics_.timeToFirstToken.observe(seconds(now - arrival_));
       metrics_.queueTime.observe(static_cast<double>(event.queuedMs) / 1000);
+      if (note_->outputTokens == 0) {
+        note_->queuedMs = event.queuedMs;
+        note_->firstTokenUs = static_cast<uint64_t>(seconds(now - arrival_) * 1e6);
+      }
     } else {
       metrics_.interTokenLatency.observe(seconds(now - answer.last));
     }
+    if (answer.tokens == 1)
+      answer.first = now;
     answer.last = now;
     ++usage_.completionTokens;
+    ++note_->outputTokens;
   }
   if (event.finish == engine::Finish::None)
     return;
@@ -223,9 +235,28 @@ void Generation::count(Answer &answer, const engine::Event &event) {
                 : event.finish == engine::Finish::Error  ? Ending::Error
                                                          : Ending::Abort;
   ++metrics_.finished[static_cast<size_t>(ending)];
+  note_->finish = endingName(ending);
+  if (event.sample == 0)
+    note_->cachedTokens += event.cachedTokens;
   metrics_.endToEnd.observe(seconds(now - arrival_));
   metrics_.promptTokens.observe(event.promptTokens);
   metrics_.generationTokens.observe(event.outputTokens);
+  if (event.sample == 0) {
+    metrics_.samples.observe(static_cast<double>(request_.n));
+    if (request_.maxTokens)
+      metrics_.maxTokens.observe(static_cast<double>(*request_.maxTokens));
+  }
+  metrics_.computedTokens.observe(event.promptTokens - event.cachedTokens);
+  if (answer.tokens == 0)
+    return;
+  double queued = static_cast<double>(event.queuedMs) / 1000;
+  double decode = seconds(answer.last - answer.first);
+  double prefill = std::max(seconds(answer.first - arrival_) - queued, 0.0);
+  metrics_.prefillTime.observe(prefill);
+  metrics_.decodeTime.observe(decode);
+  metrics_.inferenceTime.observe(prefill + decode);
+  if (answer.tokens > 1)
+    metrics_.timePerToken.observe(decode / (answer.tokens - 1));
 }
 
 void Generation::addLogprobs(Answer &answer, const engine::Event &event) {

@@ -4,6 +4,7 @@
 #define AXIOM_RUNTIME_SERVE_CORE_GENERATION_H
 
 #include "runtime/serve/core/Metrics.h"
+#include "runtime/serve/core/RequestNote.h"
 #include "runtime/serve/core/ServedModel.h"
 #include "runtime/serve/http/Responder.h"
 #include "runtime/serve/openai/Responses.h"
@@ -19,7 +20,7 @@ namespace axiom::serve {
 class Generation : public std::enable_shared_from_this<Generation> {
 public:
   Generation(const ServedModel &served, Metrics &metrics, openai::Request request,
-             http::Responder responder);
+             http::Responder responder, std::shared_ptr<RequestNote> note);
 
   /// Tokenizes, submits; answers with an error if that fails. On a worker's thread.
   void begin();
@@ -31,7 +32,7 @@ private:
     std::unique_ptr<openai::ToolCallParser> tools;
     uint32_t calls = 0, tokens = 0;
     uint64_t characters = 0; ///< of the text so far, with what is echoed
-    Clock::time_point last{};
+    Clock::time_point first{}, last{};
     bool started = false, ended = false;
   };
 
@@ -60,6 +61,7 @@ private:
   Metrics &metrics_;
   const openai::Request request_;
   const http::Responder responder_;
+  const std::shared_ptr<RequestNote> note_;
   const Clock::time_point arrival_ = Clock::now();
   openai::AnswerHead head_;
   std::vector<Prompt> prompts_;

@@ -133,7 +133,7 @@ private:
     Clock::time_point began;
     bool keepAlive = true;
     int status = 0;
-    std::vector<Header> cors;
+    std::vector<Header> cors; ///< and what the gate adds to every answer
     std::optional<Reason> rejected;
   };
   std::unique_ptr<Current> current_;

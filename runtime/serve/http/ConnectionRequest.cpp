@@ -61,6 +61,8 @@ void Connection::accept(size_t headBytes) {
       shared_->log("request " + request.id + ": the gate threw: " + problem.what());
       return refuse({500, Reason::InternalError, "The server failed at this request."});
     }
+    for (Header &field : request.answerFields)
+      current.cors.push_back(std::move(field));
     if (response) {
       shared_->counters.count(Reason::Gate);
       current.rejected = Reason::Gate;
@@ -116,6 +118,7 @@ void Connection::dispatch() {
   ++shared_->counters.requests;
   ++shared_->counters.activeRequests;
   Request request = std::move(current.request);
+  current.request.note = request.note;
   current.request.id = request.id; // what Finished tells
   current.request.method = request.method;
   current.request.path = request.path;
@@ -285,6 +288,7 @@ void Connection::requestDone(std::optional<Reason> rejected) {
   finished.duration =
       std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - current->began);
   finished.rejected = rejected;
+  finished.note = std::move(current->request.note);
   try {
     shared_->options.finished(finished);
   } catch (const std::exception &) {

@@ -3,6 +3,7 @@
 #define AXIOM_RUNTIME_SERVE_HTTP_MESSAGE_H
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -38,6 +39,8 @@ struct Request {
   std::string body;
   std::string peer; ///< "127.0.0.1:4711", "[::1]:4711"
   bool secure = false;
+  std::vector<Header> answerFields; ///< of the gate: the answer gets them, too
+  std::shared_ptr<void> note; ///< of the gate: what it found out, for the handler and for Finished
 };
 
 struct Response {

@@ -67,6 +67,7 @@ struct Finished {
   uint64_t bytesIn = 0, bytesOut = 0;
   std::chrono::microseconds duration{0}; ///< from the whole header to the last byte handed over
   std::optional<Reason> rejected;        ///< refused or dropped, and why
+  std::shared_ptr<void> note;            ///< Request::note
 };
 
 struct Options {
@@ -84,8 +85,9 @@ struct Options {
   /// "*": any.
   std::vector<std::string> origins;
 
-  /// Sees each request before its body is read and may answer it: for keys, for example.
-  std::function<std::optional<Response>(const Request &head)> gate;
+  /// Sees each request before its body is read and may answer it: for keys, for example. It may
+  /// set Request::note and answerFields.
+  std::function<std::optional<Response>(Request &head)> gate;
   /// Told of each request at its end, on an I/O thread.
   std::function<void(const Finished &)> finished;
   /// Told in a sentence of what an operator should know, on an I/O thread.

@@ -128,10 +128,11 @@ TEST(HttpPolicy, MethodNotAllowedSaysWhich) {
   EXPECT_EQ(answer.field("Allow"), "GET, HEAD, POST, OPTIONS");
 }
 
-// It answers before the body is taken.
+// It answers before the body is taken; its note reaches the handler and the log.
 TEST(HttpPolicy, Gate) {
   Options options = TestServer::quick();
-  options.gate = [](const Request &head) -> std::optional<Response> {
+  options.gate = [](Request &head) -> std::optional<Response> {
+    head.note = std::make_shared<std::string>(head.path);
     const std::string *key = head.headers.find("authorization");
     if (head.path == "/ok" || (key && *key == "Bearer right"))
       return std::nullopt;
@@ -153,6 +154,11 @@ TEST(HttpPolicy, Gate) {
   EXPECT_EQ(client.receive().status, 401); // although no byte of the body has come
   EXPECT_TRUE(client.ended());
   EXPECT_EQ(server.rejected(Reason::Gate), 2u);
+  server->stop();
+  std::vector<std::string> notes;
+  for (const Finished &finished : server.log)
+    notes.push_back(*std::static_pointer_cast<std::string>(finished.note));
+  EXPECT_EQ(notes, (std::vector<std::string>{"/ok", "/echo", "/tree/a", "/echo"}));
 }
 
 TEST(HttpPolicy, GateMayFail) {
