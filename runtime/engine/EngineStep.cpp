@@ -102,6 +102,7 @@ void Engine::start(const StepPlan &plan) {
 bool Engine::stepOnce() {
   FloatMode mode; // the sampler's numbers too follow docs/numerics.md, whatever the caller has set
   bool worked = false;
+  stepSince_ = options_.clock();
   try {
     takeIn();
     StepPlan plan = scheduler_.plan();
@@ -128,6 +129,7 @@ bool Engine::stepOnce() {
     endAll(Finish::Error, {Code::Internal, "the step failed"});
   }
   publish();
+  stepSince_ = 0;
   return worked;
 }
 
@@ -164,9 +166,7 @@ Status Engine::runPlan(const StepPlan &plan) {
                   reinterpret_cast<AxmTile *>(tiles_.data()),
                   tilesOnly_};
   uint64_t before = options_.clock();
-  stepSince_ = before;
   Status status = runner_->step(input);
-  stepSince_ = 0;
   if (!status.ok()) {
     scheduler_.rollback(plan);
     return status;

@@ -107,7 +107,8 @@ class Memory(threading.Thread):
 
 
 def overload(check, args):
-    shape = ["--random-prefix-len", 32, "--random-input-len", "4:32", "--random-output-len", 16, *ids(args)]
+    # A tiny model answers faster than HTTP could be asked ten times as often: its answers are longer.
+    shape = ["--random-prefix-len", 32, "--random-input-len", "4:32", "--random-output-len", args.long_output if args.short else 16, *ids(args)]
     limit, peak_seconds, seconds = (1, 4, 8) if args.short else (args.queue_seconds, 60, 300)
     with running(Axiom(args.model, "--max-num-seqs", "32", "--max-queue-time", limit, "--max-queued", "0")) as server:
         load(server, "--num-prompts", 64, "--max-concurrency", 32, *shape)  # warm
@@ -183,7 +184,8 @@ def thread_times(server):
 def stall(check, args):
     # With one thread, the one that computes is the engine's.
     with running(Axiom(args.model, "-t", "1", "--kv-tokens", 64 * 128 * 2)) as server:
-        run = Load(server, "--num-prompts", 32, "--max-concurrency", 8, "--random-input-len", 8, "--random-output-len", args.long_output, *ids(args))
+        run = Load(server, "--num-prompts", 10_000_000, "--max-concurrency", 8, "--duration", PROGRESS_LIMIT + 3, "--random-input-len", 8,
+                   "--random-output-len", args.long_output, *ids(args))
         check(server.until("num_requests_running", 8), "no 8 streams run at a time")
         before = thread_times(server)
         time.sleep(0.3)
@@ -207,7 +209,7 @@ def stall(check, args):
             time.sleep(0.02)
         check(after == 200, f"/health/progress says {after} after the step went on")
         got = run.result(limit=120)
-        check(got["completed"] == 32, f"requests that a stall held up do not end: {got['error_counts']} {got['statuses']}")
+        check(got["completed"] >= 8 and got["failed"] == 0, f"requests that a stall held up do not end: {got['error_counts']} {got['statuses']}")
 
 
 class Loris(threading.Thread):
