@@ -64,7 +64,7 @@ def resources(server):
 
 
 def abuse(check, args):
-    clients, each = (32, 6) if args.short else (256, 40)
+    clients, each = (32, 6) if args.short else (256, args.each)
     with running(Axiom(args.model, "--max-num-seqs", "32")) as server:
         load(server, "--num-prompts", 8, "--max-concurrency", 4, "--random-input-len", 16, "--random-output-len", 4, *ids(args))
         check(settled(server), "it does not come to rest after a few requests")
@@ -109,9 +109,11 @@ class Memory(threading.Thread):
 def overload(check, args):
     # A tiny model answers faster than HTTP could be asked ten times as often: its answers are longer.
     shape = ["--random-prefix-len", 32, "--random-input-len", "4:32", "--random-output-len", args.long_output if args.short else 16, *ids(args)]
-    limit, peak_seconds, seconds = (1, 4, 8) if args.short else (args.queue_seconds, 60, 300)
+    limit, peak_seconds, seconds = (1, 4, 8) if args.short else (args.queue_seconds, args.seconds / 5, args.seconds)
     with running(Axiom(args.model, "--max-num-seqs", "32", "--max-queue-time", limit, "--max-queued", "0")) as server:
-        load(server, "--num-prompts", 64, "--max-concurrency", 32, *shape)  # warm
+        # Warm, with each page of the KV memory touched once: whole blocks stay in the prefix cache, so that others are taken.
+        blocks = 16384 // 64
+        load(server, "--num-prompts", blocks // 2 + 16, "--max-concurrency", 32, "--random-input-len", 128, "--random-output-len", 1, *ids(args))
         many = 10_000_000
         peak = load(server, "--num-prompts", many, "--max-concurrency", 64, "--duration", peak_seconds, "--first-prompt", 1000, *shape)
         memory = Memory(server)
@@ -135,14 +137,15 @@ def overload(check, args):
 
 def drain(check, args):
     streams = 64
-    with running(Axiom(args.model, "--max-num-seqs", streams, "--kv-tokens", 64 * 128 * 2)) as server:
+    # How long the streams may take is not what is measured.
+    with running(Axiom(args.model, "--max-num-seqs", streams, "--kv-tokens", 64 * 128 * 4, "--drain-time", 300)) as server:
         run = Load(server, "--num-prompts", streams, "--max-concurrency", streams, "--random-input-len", 8, "--random-output-len", args.long_output,
                    *ids(args))
         check(server.until("num_requests_running", streams), "64 streams do not run at a time")
         check(run.running(), "the streams ended before SIGTERM: raise --long-output")
         server.process.send_signal(signal.SIGTERM)
         begin = time.monotonic()
-        got = run.result(limit=120)
+        got = run.result(limit=320)
         status = server.process.wait(60)
         check(status == 0, f"SIGTERM: exit {status}: {server.said()[-500:]}")
         check(got["completed"] == streams and got["total_output_tokens"] == streams * args.long_output, f"streams were cut: {got}")
@@ -301,6 +304,8 @@ def main():
     parser.add_argument("--short", action="store_true")
     parser.add_argument("--token-ids", default="1000:40000", help="prompts are made of these")
     parser.add_argument("--long-output", type=int, default=200, help="tokens of a stream that is to be long")
+    parser.add_argument("--seconds", type=float, default=300, help="overload: how long; the peak is measured a fifth of it")
+    parser.add_argument("--each", type=int, default=40, help="abuse: requests of a client")
     parser.add_argument("--queue-seconds", type=float, default=2, help="overload: --max-queue-time")
     parser.add_argument("--json", type=pathlib.Path)
     args = parser.parse_args()
