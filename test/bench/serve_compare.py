@@ -32,10 +32,10 @@ FIGURES = [("output_throughput", "output tokens/s", "{:.1f}"), ("p99_ttft_ms", "
 REQUIRED = {"throughput": ("output_throughput", False), "ttft": ("p99_ttft_ms", True), "itl": ("p99_itl_ms", True)}
 
 
-def shape(args, first, requests):
+def shape(args, first, requests, tokens):
     low, high = (int(n) - args.shared for n in args.prompt.split(":"))
     return ["--num-prompts", requests, "--max-concurrency", args.clients, "--random-prefix-len", args.shared, "--random-input-len",
-            f"{low}:{high}", "--random-output-len", args.generate, "--random-token-ids", args.token_ids, "--seed", args.seed, "--first-prompt", first]
+            f"{low}:{high}", "--random-output-len", tokens, "--random-token-ids", args.token_ids, "--seed", args.seed, "--first-prompt", first]
 
 
 def peer_flags(args):
@@ -54,11 +54,11 @@ def resume(servers, one):
         server.process.send_signal(signal.SIGCONT if server is one else signal.SIGSTOP)
 
 
-def one_load(args, server, first, requests):
+def one_load(args, server, first, requests, tokens):
     """Prompts from number `first` on: other ones than before, with the same prefix."""
     before = server.cpu_seconds()
-    got = load(server, *shape(args, first, requests))
-    if got["failed"] or got["total_output_tokens"] != requests * args.generate:
+    got = load(server, *shape(args, first, requests, tokens))
+    if got["failed"] or got["total_output_tokens"] != requests * tokens:
         raise axiom.Failed(f"{server.words[0]}: {got['failed']} of {requests} requests failed, {got['total_output_tokens']} tokens: "
                            f"{got['error_counts']} {got['statuses']}")
     return got | {"server_cpu_seconds": server.cpu_seconds() - before}
@@ -85,14 +85,14 @@ def measure(args):
         flags = {name: server.words[1:] for name, server in servers.items()}
         for name, server in servers.items():  # each slot of llama-server has its own copy of the prefix
             resume(servers.values(), server)
-            one_load(args, server, 0, 2 * args.clients)
+            one_load(args, server, 0, args.clients, 4)
         rounds, ceilings = [], []
         for number in range(args.rounds):
             order = list(servers) if number % 2 == 0 else list(servers)[::-1]
             results = {}
             for name in order:
                 resume(servers.values(), servers[name])
-                results[name] = one_load(args, servers[name], 2 * args.clients + number * args.requests, args.requests)
+                results[name] = one_load(args, servers[name], args.clients + number * args.requests, args.requests, args.generate)
             resume(servers.values(), None)
             ceilings.append(ceiling(args))
             rounds.append(results)
@@ -109,7 +109,8 @@ def measure(args):
 
 def table(result):
     ours, theirs = result["medians"]["axiom-serve"], result["medians"]["llama-server"]
-    lines = [f"| median of {len(result['rounds'])} rounds of {result['requests']} requests | axiom-serve | llama-server | ratio |", "|---|---|---|---|"]
+    lines = [f"| median of {len(result['rounds'])} rounds of {result['requests']} requests | axiom-serve | llama-server | ratio |",
+             "|---|---|---|---|"]
     for key, what, form in FIGURES:
         ratio = f"{result['ratios'][key]:.2f}" if key in result["ratios"] else "-"
         lines.append(f"| {what} | {form.format(ours[key])} | {form.format(theirs[key])} | {ratio} |")
