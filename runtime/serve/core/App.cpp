@@ -82,9 +82,9 @@ void App::read(Endpoint endpoint, http::Request request, http::Responder respond
 
 /// A queue that is surely full answers here, on the I/O thread: a flood costs no reading of JSON
 /// and no tokenizing, and its clients learn at once when to come again.
-bool App::turnAway(const http::Responder &responder) {
+bool App::turnAway(uint64_t key, const http::Responder &responder) {
   uint64_t retryAfter = 0;
-  Status status = served_->engine().precheck(0, &retryAfter);
+  Status status = served_->engine().precheck(key, &retryAfter);
   if (status.ok())
     return false;
   ++metrics_->refused;
@@ -164,7 +164,7 @@ std::vector<http::Route> App::routes() {
       std::make_shared<Generation>(*served_, *metrics_, std::move(request), responder)->begin();
     });
     return [this, reads](Request request, Responder responder) {
-      if (!turnAway(responder))
+      if (!turnAway(0, responder)) // all requests have one key
         reads(std::move(request), std::move(responder));
     };
   };
