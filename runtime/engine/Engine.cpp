@@ -239,6 +239,23 @@ Status Engine::checkSpec(RequestSpec &spec) const {
   return {};
 }
 
+Status Engine::refusal(uint64_t key, uint64_t tokens, uint64_t *retryAfterMs) {
+  auto refusal = admission_.refuses(key, tokens, requests_.size());
+  if (!refusal)
+    return {};
+  published_.refused = ++refused_;
+  if (retryAfterMs)
+    *retryAfterMs = refusal->retryAfterMs;
+  return {Code::Overloaded,
+          refusal->reason + format(": try again in %llu ms",
+                                   static_cast<unsigned long long>(refusal->retryAfterMs))};
+}
+
+Status Engine::precheck(uint64_t key, uint64_t *retryAfterMs) {
+  std::lock_guard lock(mutex_);
+  return refusal(key, 1, retryAfterMs); // no prompt has fewer tokens
+}
+
 Result<RequestId> Engine::submit(RequestSpec spec, EventSink sink, uint64_t *retryAfterMs) {
   try {
     AXIOM_RETURN_IF_ERROR(checkSpec(spec));
@@ -252,14 +269,7 @@ Result<RequestId> Engine::submit(RequestSpec spec, EventSink sink, uint64_t *ret
       if (stopping_)
         return {Code::Cancelled, "the engine is being destroyed"};
       uint64_t key = request->spec.key, tokens = request->promptTokens();
-      if (auto refusal = admission_.refuses(key, tokens, requests_.size())) {
-        published_.refused = ++refused_;
-        if (retryAfterMs)
-          *retryAfterMs = refusal->retryAfterMs;
-        return {Code::Overloaded,
-                refusal->reason + format(": try again in %llu ms",
-                                         static_cast<unsigned long long>(refusal->retryAfterMs))};
-      }
+      AXIOM_RETURN_IF_ERROR(refusal(key, tokens, retryAfterMs));
       admission_.enter(key, tokens, request->arrival);
       id = request->id = nextRequest_++;
       inbox_.push_back(request);

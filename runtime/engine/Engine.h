@@ -68,6 +68,9 @@ public:
   /// is wrong or can never fit is InvalidArgument or Resource; Overloaded means later, and
   /// `retryAfterMs` is set.
   Result<RequestId> submit(RequestSpec spec, EventSink sink = {}, uint64_t *retryAfterMs = nullptr);
+  /// Overloaded if submit() would refuse every request of `key` now, whatever its prompt, and it
+  /// counts as refused; for callers that have not read the prompt yet. Takes next to no time.
+  Status precheck(uint64_t key, uint64_t *retryAfterMs = nullptr);
   /// Asks for the end of a request; its events end with Finish::Cancelled. Unknown ids are ignored.
   void cancel(RequestId id);
   /// Cancels and drops the events that are not read yet.
@@ -88,7 +91,8 @@ public:
   bool step();
 
   Stats stats() const;
-  /// How long the step that runs now has been running; 0: none does. For watchdogs.
+  /// How long the step that runs now has been running, with its planning, sampling and callbacks;
+  /// 0: none does. For watchdogs.
   uint64_t stepAgeMs() const {
     uint64_t since = stepSince_.load();
     return since == 0 ? 0 : (options_.clock() - since) / 1000;
@@ -106,6 +110,7 @@ private:
 
   Engine(ModelInfo model, EngineOptions options, std::unique_ptr<StepRunner> runner);
   Status checkSpec(RequestSpec &spec) const;
+  Status refusal(uint64_t key, uint64_t tokens, uint64_t *retryAfterMs); ///< under mutex_
   void threadMain();
   void takeIn();
   uint64_t nowMs() const { return options_.clock() / 1000; }

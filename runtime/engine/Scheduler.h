@@ -22,7 +22,8 @@
 //
 // Prefixes. A sequence whose tokens are given is admitted with the blocks that hold its first
 // tokens already (PrefixCache), up to the first position that needs a row of logits, and leaves its
-// own.
+// own. It waits while a running one computes the very block that it would begin with; those behind
+// it do not wait for that.
 #ifndef AXIOM_RUNTIME_ENGINE_SCHEDULER_H
 #define AXIOM_RUNTIME_ENGINE_SCHEDULER_H
 
@@ -158,6 +159,7 @@ private:
   struct Draft;
 
   std::vector<uint32_t> findPrefix(const Sequence &sequence) const;
+  bool underWay(const Sequence &waiting, uint32_t found, const Draft &draft) const;
   void admitWaiting(Draft &draft) const;
   void givePrompts(Draft &draft) const;
   void giveDrafts(Draft &draft) const;

@@ -2,6 +2,7 @@
 #include "runtime/engine/Scheduler.h"
 
 #include <algorithm>
+#include <string_view>
 #include <unordered_map>
 #include <utility>
 
@@ -114,6 +115,23 @@ std::vector<uint32_t> Scheduler::findPrefix(const Sequence &sequence) const {
   return cache_.match(spec.salt, std::span(*spec.tokens).first(std::min(most, spec.length - 1)));
 }
 
+/// Another one is about to compute the block that `waiting` would compute first, of the same tokens
+/// and salt: one step or a few later it is found instead. So equal prompts that come together, like
+/// the samples of a request, are computed once. Nobody waits for one that does not run.
+bool Scheduler::underWay(const Sequence &waiting, uint32_t found, const Draft &draft) const {
+  const SequenceSpec &spec = waiting.spec;
+  uint32_t end = (found + 1) * AXM_KV_BLOCK;
+  if (!limits_.prefixCache || !spec.tokens || end > std::min(waiting.firstRow(0), spec.length - 1))
+    return false;
+  auto salted = [](const SequenceSpec &s) { return s.salt ? std::string_view(*s.salt) : ""; };
+  return std::ranges::any_of(draft.entries, [&](const Draft::Entry &entry) {
+    const SequenceSpec &other = entry.sequence->spec;
+    return !entry.out && entry.start < end && other.tokens && other.length >= end &&
+           !other.salt == !spec.salt && salted(other) == salted(spec) &&
+           std::equal(spec.tokens->begin(), spec.tokens->begin() + end, other.tokens->begin());
+  });
+}
+
 /// Admission counts the blocks of all known tokens and one more, so that the prompts admitted can
 /// be computed; only growth beyond that preempts.
 void Scheduler::admitWaiting(Draft &draft) const {
@@ -126,6 +144,10 @@ void Scheduler::admitWaiting(Draft &draft) const {
     Sequence &sequence = *sequences_.at(order.front());
     auto reused = findPrefix(sequence);
     auto count = static_cast<uint32_t>(reused.size());
+    if (underWay(sequence, count, draft)) {
+      order.take(0);
+      continue;
+    }
     uint64_t more = sequence.claim() - count + draft.unowned(reused);
     if (!draft.entries.empty() && promised + more > cache_.capacity())
       break;

@@ -64,6 +64,7 @@ Expected<LoadOptions> loadOptions(const ServeFlags &flags) {
   if (const char *key = std::getenv("OPENAI_API_KEY"); key && *key)
     load.fields.push_back(std::string("Authorization: Bearer ") + key);
   load.numPrompts = flags.numPrompts;
+  load.firstPrompt = flags.firstPrompt;
   load.maxConcurrency = flags.maxConcurrency;
   if (flags.rate != "inf") {
     const std::string &rate = flags.rate;
@@ -177,7 +178,7 @@ int serveCommand(const ServeFlags &flags) {
 
   if (flags.warmups > 0) { // prompts of their own, with the same prefixes
     LoadOptions warm = *load;
-    warm.firstPrompt = load->numPrompts;
+    warm.firstPrompt = load->firstPrompt + load->numPrompts;
     warm.numPrompts = flags.warmups;
     warm.rate = warm.seconds = warm.hangUps = warm.slowReaders = warm.halfOpen = 0;
     warm.maxConcurrency = load->maxConcurrency > 0 ? load->maxConcurrency : 1;
@@ -243,6 +244,8 @@ void ServeFlags::add(CLI::App &app) {
   app.add_flag("--ignore-eos", ignoreEos, "Go on after the model's end token");
   value("--extra-body", extraBody, "More members of each request: a JSON object", "JSON");
   value("--seed", seed, "One seed is one load: prompts, times of arrival, who hangs up", "N");
+  value("--first-prompt", firstPrompt,
+        "Number of the first prompt of the seed: another run with the same prefixes", "N");
   value("--request-timeout", requestSeconds, "A request that takes longer has failed", "S")
       ->check(CLI::PositiveNumber);
   value("--goodput", goodput,

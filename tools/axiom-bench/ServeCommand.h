@@ -13,7 +13,7 @@ namespace axiom::bench {
 struct ServeFlags {
   std::string baseUrl = "http://127.0.0.1:8000", endpoint = "/v1/completions", model;
   std::vector<std::string> headers, goodput;
-  uint64_t numPrompts = 1000, warmups = 0, seed = 0;
+  uint64_t numPrompts = 1000, firstPrompt = 0, warmups = 0, seed = 0;
   uint32_t maxConcurrency = 0, prefix = 0, numPrefixes = 1;
   std::string rate = "inf", input = "1024", output = "128", tokenIds = "1000:20000";
   std::string promptForm = "tokens", extraBody, saveResult;

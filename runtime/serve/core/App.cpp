@@ -99,6 +99,18 @@ void App::read(Endpoint endpoint, http::Request request, http::Responder respond
   }
 }
 
+/// A queue that is surely full answers here, on the I/O thread: a flood costs no reading of JSON
+/// and no tokenizing, and its clients learn at once when to come again.
+bool App::turnAway(uint64_t key, const http::Responder &responder) {
+  uint64_t retryAfter = 0;
+  Status status = served_->engine().precheck(key, &retryAfter);
+  if (status.ok())
+    return false;
+  ++metrics_->refused;
+  responder.send(errorAnswer(apiError(status, retryAfter)));
+  return true;
+}
+
 http::Response App::tokenize(const Request &request) const {
   const api::ModelState &model = served_->model();
   if (!model.tokenizer)
@@ -178,11 +190,15 @@ std::vector<http::Route> App::routes() {
     };
   };
   auto generating = [&](Endpoint endpoint) {
-    return reading(
+    auto reads = reading(
         endpoint, [this](openai::Request request, const Responder &responder, const Note &note) {
           std::make_shared<Generation>(*served_, *metrics_, std::move(request), responder, note)
               ->begin();
         });
+    return [this, reads](Request request, Responder responder) {
+      if (!turnAway(noteOf(request)->client.id, responder))
+        reads(std::move(request), std::move(responder));
+    };
   };
   auto answering = [&](Endpoint endpoint,
                        http::Response (App::*answer)(const openai::Request &) const) {

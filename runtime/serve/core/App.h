@@ -57,6 +57,7 @@ private:
   /// Parses on a worker; `answer` is given what is valid.
   void read(openai::Endpoint endpoint, http::Request request, http::Responder responder,
             Answer answer);
+  bool turnAway(uint64_t key, const http::Responder &responder);
   http::Response tokenize(const openai::Request &request) const;
   http::Response detokenize(const openai::Request &request) const;
   http::Response applyTemplate(const openai::Request &request) const;

@@ -151,6 +151,60 @@ TEST(EngineFailure, QueueIsBounded) {
   EXPECT_EQ(f.refused(f.spec({1})).code(), Code::Overloaded);
 }
 
+TEST(EngineFailure, AFullQueueIsKnownBeforeThePromptIs) {
+  EngineOptions options;
+  options.numBlocks = 8;
+  options.limits = {64, 1, 1};
+  options.admission.maxQueuedRequests = 2;
+  auto engine = std::move(Engine::create(FakeRunner::info(), options,
+                                         std::make_unique<FakeRunner>(options.numBlocks)))
+                    .value();
+  RequestSpec spec;
+  spec.prompt = {1};
+  spec.maxTokens = 3;
+  uint64_t retry = 0;
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_TRUE(engine->precheck(0).ok());
+    EXPECT_TRUE(engine->submit(spec).ok());
+  }
+  EXPECT_EQ(engine->precheck(0, &retry).code(), Code::Overloaded);
+  EXPECT_GT(retry, 0u);
+  EXPECT_EQ(engine->stats().refused, 1u);
+  EXPECT_TRUE(engine->precheck(7).ok()); // another key has its share
+  EXPECT_TRUE(engine->step());
+  EXPECT_TRUE(engine->precheck(0).ok());
+  EXPECT_EQ(engine->submit(spec).ok(), true);
+  EXPECT_EQ(engine->precheck(0).code(), Code::Overloaded);
+  EXPECT_EQ(engine->stats().refused, 2u);
+}
+
+TEST(EngineFailure, AStepsAgeCountsAllOfIt) {
+  uint64_t clock = 5'000'000;
+  EngineOptions options;
+  options.numBlocks = 8;
+  options.limits = {64, 1, 1};
+  options.clock = [&] { return clock; };
+  auto engine = std::move(Engine::create(FakeRunner::info(), options,
+                                         std::make_unique<FakeRunner>(options.numBlocks)))
+                    .value();
+  RequestSpec spec;
+  spec.prompt = {1};
+  spec.maxTokens = 1;
+  uint64_t age = 0;
+  ASSERT_TRUE(engine
+                  ->submit(spec,
+                           [&](const Event &) {
+                             clock += 7'000'000; // a callback that hangs
+                             age = engine->stepAgeMs();
+                           })
+                  .ok());
+  EXPECT_EQ(engine->stepAgeMs(), 0u);
+  engine->step();
+  EXPECT_EQ(age, 7000u);
+  clock += 1'000'000;
+  EXPECT_EQ(engine->stepAgeMs(), 0u); // nothing runs
+}
+
 TEST(EngineFailure, DestroyEndsRequests) {
   std::atomic<int> cancelled{0};
   {

@@ -230,6 +230,44 @@ TEST(Engine, RowsComeOnceAndInOrder) {
   }
 }
 
+// Whoever comes while another one computes the same prompt waits for its blocks; the others do not.
+TEST(Engine, EqualPromptsThatComeTogetherAreComputedOnce) {
+  std::vector<int32_t> prompt;
+  for (int32_t i = 0; i < 150; ++i)
+    prompt.push_back(i % 11);
+  auto engine = makeEngine({80, 8, 8}, 40);
+  RequestSpec four = greedySpec(prompt, 3), salted = greedySpec(prompt, 3);
+  four.numSamples = 4;
+  salted.cacheSalt = std::make_shared<const std::string>("mine");
+  RequestSpec other = greedySpec({1, 2, 3}, 3);
+  RequestId id = submit(*engine, four);
+  RequestId behind = submit(*engine, other);
+  engine
+      ->step(); // 64 tokens: the first sample's first block, or a part of it, and the other prompt
+  EXPECT_EQ(engine->stats().running, 2u);
+  auto events = collect(*engine, id);
+  for (uint32_t n = 0; n < 4; ++n) {
+    std::vector<int32_t> tokens;
+    for (const Event &event : events) {
+      if (event.sample == n)
+        tokens.push_back(event.token);
+      EXPECT_EQ(event.cachedTokens, event.sample == 0 ? 0u : 128u);
+    }
+    EXPECT_EQ(tokens, FakeRunner::greedy(prompt, 3)) << n;
+  }
+  collect(*engine, behind);
+  EXPECT_EQ(engine->stats().promptTokens, 150u + 3 * (150 - 128) + 3);
+  // Another salt computes it for itself, beside those that share it.
+  uint64_t before = engine->stats().promptTokens;
+  RequestSpec fresh = greedySpec(prompt, 3);
+  fresh.prompt[0] = 12; // nothing of it is there
+  salted.prompt = fresh.prompt;
+  RequestId a = submit(*engine, fresh), b = submit(*engine, salted), c = submit(*engine, fresh);
+  for (RequestId one : {a, b, c})
+    EXPECT_EQ(tokensOf(collect(*engine, one)), FakeRunner::greedy(fresh.prompt, 3));
+  EXPECT_EQ(engine->stats().promptTokens - before, 150u + 150 + (150 - 128));
+}
+
 // Whether found, split, preempted or beside others: what is said of a prompt is what its rows say.
 TEST(Engine, PromptLogprobs) {
   std::vector<int32_t> prompt;

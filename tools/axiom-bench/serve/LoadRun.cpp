@@ -422,9 +422,11 @@ void LoadRun::Impl::wait(double until) {
   double ms = std::clamp((until - now) * 1e3, 0.0, 1e6);
   int count = ::epoll_wait(epoll.get(), ready, 256, static_cast<int>(std::ceil(ms)));
   tick();
-  for (int i = 0; i < count; ++i)
-    if (auto found = clients.find(ready[i].data.u64); found != clients.end())
+  for (int i = 0; i < count; ++i) {
+    uint64_t id = ready[i].data.u64; // a copy: the kernel's struct is packed
+    if (auto found = clients.find(id); found != clients.end())
       onReady(*found->second, ready[i].events);
+  }
 }
 
 LoadRun::LoadRun(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
