@@ -17,6 +17,7 @@ struct AppSettings {
   ModelSettings model;
   http::Options http; ///< the app sets nothing in it but handlers
   std::string metricsPrefix = "axiom";
+  bool page = true;               ///< the web page at "/"
   std::string version;            ///< of the program
   uint32_t workers = 2;           ///< threads for JSON, templates, tokenizing
   uint32_t maxWaitingJobs = 1024; ///< requests that wait for these threads
