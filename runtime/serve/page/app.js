@@ -126,7 +126,7 @@ async function answer(chat, message, goesOn = false) {
       if (usage) {
         stats.prompt = usage.prompt_tokens;
         stats.cached = usage.prompt_tokens_details?.cached_tokens ?? 0;
-        if (usage.completion_tokens > 1 && now > first && usage.completion_tokens !== stats.output)
+        if (usage.completion_tokens > 1 && now - first > 40 && usage.completion_tokens !== stats.output)
           stats.rate = ((usage.completion_tokens - 1) * 1000) / (now - first);
         stats.output = usage.completion_tokens;
       }
