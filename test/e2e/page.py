@@ -353,7 +353,7 @@ def tiny(folder):
     shutil.copytree(axiom.TINY / "qwen2-bias", source, ignore=shutil.ignore_patterns("config.alt.json", "golden_*"))
     config = json.loads((source / "config.json").read_text())
     (source / "config.json").write_text(json.dumps(config | {"max_position_embeddings": 8192}))
-    axiom.compile_model(source, artifact, "--no-golden")
+    axiom.compile_model(source, artifact, "--no-golden", "--target", "cpu:native")
     return artifact
 
 

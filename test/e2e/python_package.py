@@ -148,7 +148,7 @@ def wheel(check, folder):
     shutil.copytree(axiom.TINY / "qwen2-bias", source, ignore=shutil.ignore_patterns("config.alt.json", "golden_*"))
     config = json.loads((source / "config.json").read_text())
     (source / "config.json").write_text(json.dumps(config | {"max_position_embeddings": 4096}))
-    axiom.compile_model(source, artifact, "--no-golden")
+    axiom.compile_model(source, artifact, "--no-golden", "--target", "cpu:native")
     program = folder / "program.py"
     program.write_text(PROGRAM)
     result = axiom.run(python, "-I", program, artifact, cwd=folder, limit=300)

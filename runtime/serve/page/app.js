@@ -13,9 +13,14 @@ const running = new Map(); // chat id -> {controller, message, draw}
 
 // --- Showing -------------------------------------------------------------------------------------
 
+function titleOf(text) {
+  const line = text.trim().split("\n")[0];
+  return line.length > 80 ? `${line.slice(0, 79).trimEnd()}…` : line;
+}
+
 function keep(chat) {
   chat.time = Date.now();
-  if (!chat.title) chat.title = (chat.messages[0]?.content ?? "").trim().split("\n")[0].slice(0, 80);
+  if (!chat.title) chat.title = titleOf(chat.messages[0]?.content ?? "");
   if (!chats.includes(chat)) chats.unshift(chat);
   chats.sort((a, b) => b.time - a.time);
   while (!store.keepChat(chat) && chats.length > 1 && chats.at(-1) !== chat) store.dropChat(chats.pop().id); // the store is full
