@@ -190,7 +190,7 @@ def slope(points):
 def soak(check, folder, options):
     artifact = options.model or folder / "model.axm"
     if not options.model:
-        axiom.compile_model(axiom.TINY / "qwen2-bias", artifact)
+        axiom.compile_model(axiom.TINY / "qwen2-bias", artifact, "--no-golden", "--target", "cpu:native")
     with serve.serving(artifact, "--kv-tokens", "4096", "--max-num-seqs", "8", "--max-queued", "64") as server:
         server.canary = json.loads(server.ask("POST", "/v1/completions", CANARY)[2])["choices"][0]["text"]
         load, begin = Load(server, options.clients), time.monotonic()
