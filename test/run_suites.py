@@ -26,7 +26,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 SKIP = 77
 SUITES = ["lint", "unit", "lit", "gates", "sanitized", "fuzz", "e2e"]
 LINT = ["include_graph", "pass_pairs", "file_length", "machine_paths", "numerics", "docs_paths", "selftest", "format",
-        "cli_docs", "serving_docs", "binaries"]
+        "cli_docs", "serving_docs", "python_abi", "binaries"]
 FUZZERS = ["ArtifactFuzz", "ConfigFuzz", "GgufFuzz", "HttpFuzz", "OpenAiFuzz", "ReplayFuzz", "SafetensorsFuzz", "TokenizerFuzz"]
 LIT_TOOLS = ["lit", "/usr/lib/llvm-22/bin/lit", "llvm-lit"]
 

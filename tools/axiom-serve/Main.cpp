@@ -25,7 +25,7 @@ struct Flags {
   uint64_t context = 0, maxQueuedTokens = 0;
   double maxQueueSeconds = 0, drainSeconds = 30, drainDelaySeconds = 0;
   uint32_t maxStepMs = 0, draftTokens = 4;
-  bool noPrefixCaching = false;
+  bool noPrefixCaching = false, noPage = false;
 
   void add(CLI::App &app);
 };
@@ -104,6 +104,7 @@ void Flags::add(CLI::App &app) {
       ->type_name("NAME");
   app.add_option("--allowed-origins", allowedOrigins, "Origins of pages that may call")
       ->type_name("URL");
+  app.add_flag("--no-ui", noPage, "No web page at /");
   app.add_option("--ssl-certfile", certificate, "TLS: certificate chain (PEM)")->type_name("FILE");
   app.add_option("--ssl-keyfile", key, "TLS: private key (PEM)")->type_name("FILE");
   app.add_option("--metrics-prefix", metricsPrefix, "Before the names of metrics")
@@ -151,6 +152,7 @@ Expected<serve::AppSettings> settingsOf(const Flags &flags) {
   http.origins = flags.allowedOrigins;
   s.pooling = flags.pooling == "last" ? engine::Pooling::Last : engine::Pooling::Mean;
   s.metricsPrefix = flags.metricsPrefix;
+  s.page = !flags.noPage;
   return s;
 }
 

@@ -13,6 +13,12 @@ PASS_TD = 'def Fold : Pass<"axiom-fold"> {}\n'
 PASS_CPP = "#define GEN_PASS_DEF_FOLD\n"
 LIT = "// RUN: axiom-opt --axiom-fold %s | FileCheck %s\n// CHECK: module\n"
 WORK = "/wor" + "k/main/x"
+ABI_H = ("#define AXIOM_ABI_VERSION 1u\ntypedef enum axiom_status { AXIOM_OK = 0 } axiom_status;\ntypedef struct axiom_model axiom_model;\n"
+         "typedef struct axiom_info {\n  size_t struct_size;\n  const char *name;\n} axiom_info;\n"
+         "AXIOM_API axiom_status axiom_get(const axiom_model *model, axiom_info *info);\n")
+ABI_PY = ('"""Written by tools/lint/python_abi.py from runtime/include/axiom/axiom.h."""\nimport ctypes as c\n\nABI_VERSION = 1\nAXIOM_OK = 0\n\n\n'
+          'class axiom_info(c.Structure):\n    _fields_ = [\n        ("struct_size", c.c_size_t),\n        ("name", c.c_char_p),\n    ]\n\n\n'
+          'FUNCTIONS = {\n    "axiom_get": (c.c_int, [c.c_void_p, c.POINTER(axiom_info)]),\n}\n')
 
 # check, files of the repository, what a line of its output must hold (None: clean)
 CASES = [
@@ -43,6 +49,9 @@ CASES = [
     ("numerics.py", {"runtime/engine/A.cpp": "#include <cmath>\nfloat f(float x) { return std::sqrt(x); }\n"}, None),
     ("numerics.py", {"runtime/engine/A.cpp": "#include <cmath>\nfloat f(float x) { return std::exp(x); }\n"}, "libm"),
     ("numerics.py", {"runtime/CMakeLists.txt": "add_compile_options(-ffast-math)\n"}, "-ffast-math"),
+    ("python_abi.py", {"runtime/include/axiom/axiom.h": ABI_H, "python/axiom/_abi.py": ABI_PY}, None),
+    ("python_abi.py", {"runtime/include/axiom/axiom.h": ABI_H.replace("name;", "name, *other;"), "python/axiom/_abi.py": ABI_PY}, "not current"),
+    ("python_abi.py", {"runtime/include/axiom/axiom.h": ABI_H, "python/axiom/_abi.py": ABI_PY.replace("c_char_p", "c_void_p")}, "not current"),
     ("docs_paths.py", {"README.md": "See `docs/a.md`.\n", "docs/a.md": "# a\n"}, None),
     ("docs_paths.py", {"README.md": "See `docs/a.md`.\n"}, "docs/a.md does not exist"),
     ("docs_paths.py", {"README.md": "[a](docs/a.md)\n"}, "link to docs/a.md"),

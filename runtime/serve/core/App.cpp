@@ -6,6 +6,7 @@
 #include "runtime/serve/openai/OpenApi.h"
 #include "runtime/serve/openai/ParseRequest.h"
 #include "runtime/serve/openai/Responses.h"
+#include "runtime/serve/page/Page.h"
 
 namespace axiom::serve {
 
@@ -211,6 +212,8 @@ std::vector<http::Route> App::routes() {
   };
   auto healthy = simple([](const Request &) { return json(healthResult("ok")); });
   std::vector<http::Route> routes;
+  if (settings_.page)
+    routes.push_back({"GET", "/", simple([](const Request &) { return pageResponse(); })});
   routes.push_back({"POST", "/v1/chat/completions", generating(Endpoint::ChatCompletions)});
   routes.push_back({"POST", "/v1/completions", generating(Endpoint::Completions)});
   routes.push_back(

@@ -21,6 +21,7 @@ struct AppSettings {
   ModelSettings model;
   http::Options http; ///< the app sets nothing in it but handlers
   std::string metricsPrefix = "axiom";
+  bool page = true;                                ///< the web page at "/"
   std::string version;                             ///< of the program
   engine::Pooling pooling = engine::Pooling::Mean; ///< of embeddings, where a request names none
   std::shared_ptr<const ApiKeys> keys;             ///< null: everybody may ask
