@@ -10,23 +10,6 @@ namespace axiom::serve {
 
 using namespace openai;
 
-namespace {
-
-/// Special tokens and ids without a token never come in constrained output, but for the ends.
-grammar::Vocabulary vocabulary(const api::ModelState &model) {
-  grammar::Vocabulary out;
-  out.tokens.resize(model.artifact->config().vocab);
-  out.end.assign(model.artifact->config().eos.begin(), model.artifact->config().eos.end());
-  const Tokenizer &tokenizer = *model.tokenizer;
-  auto end = static_cast<size_t>(std::max(tokenizer.vocabSize(), 0));
-  for (size_t i = 0; i < std::min(end, out.tokens.size()); ++i)
-    if (auto id = static_cast<int32_t>(i); !tokenizer.isSpecial(id))
-      out.tokens[i] = tokenizer.tokenBytes(id);
-  return out;
-}
-
-} // namespace
-
 Result<std::unique_ptr<ServedModel>> ServedModel::open(const ModelSettings &settings) {
   auto served = std::make_unique<ServedModel>();
   AXIOM_ASSIGN_OR_RETURN(served->model_, api::openModel(settings.path, settings.open,
@@ -48,8 +31,10 @@ Result<std::unique_ptr<ServedModel>> ServedModel::open(const ModelSettings &sett
   auto blob = model.artifact->segment(SegmentKind::Template);
   served->toolFormat_ =
       detectToolFormat({reinterpret_cast<const char *>(blob.data()), blob.size()});
-  served->constraints_ =
-      std::make_unique<Constraints>([model = served->model_] { return vocabulary(*model); });
+  served->constraints_ = std::make_unique<Constraints>([model = served->model_] {
+    return grammar::vocabularyOf(*model->tokenizer, model->artifact->config().vocab,
+                                 model->artifact->config().eos);
+  });
   served->fingerprint_ = "axm-" + sha256Hex(model.artifact->digest()).substr(0, 12);
   served->created_ = std::time(nullptr);
   return served;

@@ -5,6 +5,7 @@
 
 #include "runtime/base/Status.h"
 #include "runtime/engine/TokenConstraint.h"
+#include "runtime/text/Tokenizer.h"
 
 #include <memory>
 #include <string>
@@ -19,6 +20,10 @@ struct Vocabulary {
   std::vector<std::string> tokens;
   std::vector<int32_t> end; ///< may come once the text is complete; without any the text just ends
 };
+
+/// Of a model with so many logits. Special tokens and ids without a token never come, but for the
+/// ends.
+Vocabulary vocabularyOf(const Tokenizer &tokenizer, uint32_t vocab, std::span<const int32_t> end);
 
 /// A compiled grammar; immutable, shared by requests.
 class Grammar : public engine::ConstraintSource {
