@@ -1,5 +1,7 @@
 #include "runtime/serve/core/Constraints.h"
 
+#include "runtime/serve/grammar/Apart.h"
+
 #include <exception>
 
 namespace axiom::serve {
@@ -40,9 +42,11 @@ Result<Constraints::GrammarPtr> Constraints::compile(const std::string &key, con
   try {
     AXIOM_ASSIGN_OR_RETURN(std::string ebnf, text());
     if (!compiler_) {
-      AXIOM_ASSIGN_OR_RETURN(compiler_, grammar::makeCompiler(vocabulary_()));
+      grammar::Vocabulary vocabulary = vocabulary_();
+      vocab_ = static_cast<uint32_t>(vocabulary.tokens.size());
+      AXIOM_ASSIGN_OR_RETURN(compiler_, grammar::makeCompiler(std::move(vocabulary)));
     }
-    AXIOM_ASSIGN_OR_RETURN(GrammarPtr grammar, compiler_->compile(ebnf));
+    AXIOM_ASSIGN_OR_RETURN(GrammarPtr grammar, grammar::compileApart(*compiler_, ebnf, vocab_));
     keep(key, grammar);
     return grammar;
   } catch (const std::exception &) {

@@ -46,7 +46,8 @@ private:
   const Vocabulary vocabulary_;
   const ConstraintLimits limits_;
   std::unique_ptr<grammar::Compiler>
-      compiler_;             ///< of the compiling thread; made for the first grammar
+      compiler_; ///< of the compiling thread; made for the first grammar
+  uint32_t vocab_ = 0;
   std::mutex mutex_;         ///< of what follows
   std::list<Entry> entries_; ///< the last used first
   std::unordered_map<std::string, std::list<Entry>::iterator> byKey_;

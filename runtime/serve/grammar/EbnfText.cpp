@@ -73,9 +73,36 @@ bool contains(const CharSet &set, uint32_t c) {
   return std::ranges::any_of(set, [&](const CharRange &r) { return c >= r.first && c <= r.last; });
 }
 
+/// Cuts a range into such that are one range of each of their UTF-8 bytes: of others the library
+/// allows the first byte and then nothing.
+static void align(uint32_t first, uint32_t last, CharSet &out) {
+  for (uint32_t longest : {0x7fu, 0x7ffu, 0xffffu})
+    if (first <= longest && last > longest) {
+      align(first, longest, out);
+      return align(longest + 1, last, out);
+    }
+  for (int bits = 6; bits <= 18 && last > 0x7f; bits += 6) {
+    uint32_t low = (1u << bits) - 1;
+    if ((first & ~low) == (last & ~low))
+      break;
+    if ((first & low) != 0) {
+      align(first, first | low, out);
+      return align((first | low) + 1, last, out);
+    }
+    if ((last & low) != low) {
+      align(first, (last & ~low) - 1, out);
+      return align(last & ~low, last, out);
+    }
+  }
+  out.push_back({first, last});
+}
+
 std::string charClass(const CharSet &set) {
   std::string out = "[";
-  for (const CharRange &r : set) {
+  CharSet parts;
+  for (const CharRange &r : set)
+    align(r.first, r.last, parts);
+  for (const CharRange &r : parts) {
     out += inClass(r.first);
     if (r.last > r.first)
       out += (r.last > r.first + 1 ? "-" : "") + inClass(r.last);

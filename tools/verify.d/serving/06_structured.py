@@ -112,6 +112,10 @@ def hostile(line):
         "a regex of brackets": {"structured_outputs": {"regex": "(" * 16000}},
         "a large repetition": {"structured_outputs": {"regex": "((.{1000}){1000}){1000}"}},
         "a grammar without an end": {"structured_outputs": {"grammar": "root ::= a\na ::= b a\nb ::= a b"}},
+        "a grammar that doubles 1500 times": {"structured_outputs": {"grammar": "root ::= r0\n" + "".join(
+            f'r{i} ::= r{i + 1} | r{i + 1} r{i + 1} | "x"\n' for i in range(1500)) + 'r1500 ::= "z"'}},
+        "a grammar of endless ways": {"structured_outputs": {"grammar": 'root ::= a a a a a\na ::= (a | [^z]) (a | [^y]) | "" | [^x]* a'}},
+        "500 optional letters": {"structured_outputs": {"regex": "[a-z]?" * 500}},
         "a grammar of brackets": {"structured_outputs": {"grammar": "root ::= " + "(" * 60000}},
         "a grammar of repetitions": {"structured_outputs": {"grammar": "root ::= ((([a-z]{4000}){4000}){4000}){4000}"}},
     }

@@ -1,5 +1,6 @@
 // Grammars of requests: what they allow, what is refused, with the place, and that refusing is
 // quick.
+#include "runtime/serve/grammar/Apart.h"
 #include "runtime/serve/grammar/Compiler.h"
 #include "runtime/serve/grammar/EbnfCheck.h"
 #include "runtime/serve/grammar/Regex.h"
@@ -197,6 +198,11 @@ TEST(Grammar, RegularExpressions) {
       {"^(ab){2,3}$", {"abab", "ababab"}, {"ab", "abababab"}},
       {R"([^\d\s]+\.x)", {"q.x", "ab.x"}, {"1.x", "a b.x"}},
       {R"((?:a*)*b)", {"b", "aab"}, {"a"}},
+      {"[^x]+",
+       {"\xed\x80\x80", "\xed\x9f\xbb", "\xee\x80\x80", "\xf0\x9f\x98\x80"},
+       {"x", "\xed"}},
+      {R"([\uac00-\ud7a3])", {"\xed\x80\x80", "\xea\xb0\x80"}, {"a"}},
+      {R"([\u0100-\ud7ff])", {"\xed\x80\x80", "\xea\xb0\x80"}, {"a"}},
       {R"(\u00e9.)", {"éa", "éé"}, {"ea", "é\n"}},
       {"((a|aa)+)+", {"a", "aaaa"}, {"", "b"}},
   };
@@ -243,6 +249,22 @@ TEST(Grammar, CheckedGrammars) {
     EXPECT_NE(status.message().find(message), std::string::npos) << text.substr(0, 100) << "\n"
                                                                  << status.message();
   }
+}
+
+TEST(Grammar, WhatTakesTooLongOrTooMuchIsStopped) {
+  NEEDS_LIBRARY();
+  auto good = compileApart(*compiler(), "root ::= \"a\" [b-d]*\n", 258);
+  ASSERT_TRUE(good.ok()) << good.status().message();
+  EXPECT_EQ(match(**good, "abd"), Match::Whole);
+  EXPECT_EQ(compileApart(*compiler(), "root ::= [", 258).status().code(), Code::InvalidArgument);
+  std::string doubling = "root ::= r0\n";
+  for (int i = 0; i < 1500; ++i) {
+    std::string next = "r" + std::to_string(i + 1);
+    doubling += "r" + std::to_string(i) + " ::= " + next + " | " + next + " " + next + " | \"x\"\n";
+  }
+  doubling += "r1500 ::= \"z\"\n";
+  ASSERT_TRUE(checkEbnf(doubling).ok());
+  EXPECT_EQ(compileApart(*compiler(), doubling, 258).status().code(), Code::Resource);
 }
 
 TEST(Grammar, SerializedGrammarsAreTheSame) {

@@ -46,7 +46,9 @@ Sampled sample(const grammar::Grammar &grammar, const grammar::Vocabulary &vocab
       if (mask[t / 32] >> (t % 32) & 1)
         may.push_back(static_cast<int32_t>(t));
     if (may.empty()) {
-      out.error = "no token may come";
+      out.error = "no token may come after the bytes";
+      for (char c : out.text.substr(out.text.size() - std::min<size_t>(out.text.size(), 8)))
+        out.error += format(" %02x", static_cast<unsigned char>(c));
       return out;
     }
     int32_t token = may[random() % may.size()];
