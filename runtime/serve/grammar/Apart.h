@@ -11,7 +11,7 @@
 namespace axiom::serve::grammar {
 
 struct ApartLimits {
-  uint32_t cpuMs = 800;       ///< of processor time
+  uint32_t cpuMs = 700;       ///< of processor time
   uint32_t wallMs = 10000;    ///< where others want the processor, too
   size_t memory = 1u << 30;   ///< beside what this process has
   size_t result = 256u << 20; ///< bytes of a compiled grammar

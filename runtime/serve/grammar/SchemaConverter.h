@@ -38,8 +38,10 @@ public:
   std::string colon() { return once(colon_, "colon", "\":\" \" \"?"); }
   /// One character of a string, escaped or not, then `next`.
   std::string step(const std::string &next) {
-    return "[^\\U00000000-\\U0000001F\\U00000022\\U0000005C] " + next + " | \"\\\\\" " + escape() +
-           " " + next;
+    // Named by what it holds: of a negated class the library would take surrogates, too, which are
+    // no characters and come out as several.
+    static const std::string kPlain = charClass(complement({{0, 0x1f}, {'"', '"'}, {'\\', '\\'}}));
+    return kPlain + " " + next + " | \"\\\\\" " + escape() + " " + next;
   }
   /// The rest of a string with its end.
   std::string rest() {

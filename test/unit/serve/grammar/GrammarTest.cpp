@@ -86,6 +86,7 @@ TEST(Grammar, Schemas) {
       {R"({"type":"number","minimum":-1.5,"maximum":2.25})",
        {"-1.50", "-1", "0", "2", "2.25", "0.07"},
        {"-1.51", "2.26", "3", "-2"}},
+      {R"({"type":"string"})", {"\"\xed\x9f\xbf\"", "\"\""}, {"\"\xed\xa0\x80\""}},
       {R"({"type":"string","minLength":2,"maxLength":3})",
        {R"("ab")", R"("a\n")", R"("äöü")", R"("\u00e9x")"},
        {R"("a")", R"("abcd")", "\"a\tb\"", R"("\ud800x")"}},
