@@ -27,7 +27,7 @@ SKIP = 77
 SUITES = ["lint", "unit", "lit", "gates", "sanitized", "fuzz", "e2e"]
 LINT = ["include_graph", "pass_pairs", "file_length", "machine_paths", "numerics", "docs_paths", "selftest", "format",
         "cli_docs", "serving_docs", "python_abi", "binaries"]
-FUZZERS = ["ArtifactFuzz", "ConfigFuzz", "GgufFuzz", "HttpFuzz", "OpenAiFuzz", "ReplayFuzz", "SafetensorsFuzz", "TokenizerFuzz"]
+FUZZERS = ["ArtifactFuzz", "ConfigFuzz", "GgufFuzz", "GrammarFuzz", "HttpFuzz", "OpenAiFuzz", "ReplayFuzz", "SafetensorsFuzz", "TokenizerFuzz"]
 LIT_TOOLS = ["lit", "/usr/lib/llvm-22/bin/lit", "llvm-lit"]
 
 
@@ -143,7 +143,7 @@ def fuzz(report, args):
             made = call([binaries / maker, seeds], 120)
             if made.returncode != 0:
                 report.fail(f"fuzz.{maker}", made.stdout + made.stderr)
-    corpora = {"TokenizerFuzz": [ROOT / "test/unit/text/data"]}
+    corpora = {"TokenizerFuzz": [ROOT / "test/unit/text/data"], "GrammarFuzz": [ROOT / "test/fuzz/grammar"]}
 
     def explore(name):
         known = corpora.get(name, []) + [seeds / name.removesuffix("Fuzz")]

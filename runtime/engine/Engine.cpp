@@ -69,6 +69,7 @@ Result<std::unique_ptr<Engine>> Engine::create(ModelInfo model, EngineOptions op
     engine->tableOffsets_.reserve(limits.maxBatchedTokens);
     engine->rows_.reserve(limits.maxRows);
     engine->tilesOnly_.reserve(limits.maxRows);
+    engine->mask_.resize(maskWords(engine->model_.vocab));
     engine->publish();
     return engine;
   } catch (const std::exception &) {
@@ -199,6 +200,8 @@ Status Engine::checkSpec(RequestSpec &spec) const {
                      "prompt_logprobs");
     if (spec.numSamples != 1)
       return invalid("a request that does not generate has one sample");
+    if (spec.constraint)
+      return invalid("a request that does not generate has no constraint");
     spec.maxTokens = 0;
     return prompt > capacity ? tooLarge(prompt) : Status();
   }

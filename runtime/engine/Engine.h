@@ -145,6 +145,7 @@ private:
   std::vector<int32_t> tokens_, positions_;
   std::vector<uint32_t> tableOffsets_, blockTables_, rows_;
   std::vector<uint8_t> tilesOnly_;                              ///< of rows_
+  std::vector<uint32_t> mask_;                                  ///< scratch: tokens that may come
   std::multimap<uint64_t, std::shared_ptr<Request>> deadlines_; ///< by milliseconds
   StepCost cost_;
   DraftControl drafts_;

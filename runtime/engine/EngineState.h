@@ -41,6 +41,7 @@ struct Engine::Sample {
   TokenHistory history;        ///< kept only when a penalty is on
   std::vector<int32_t> notYet; ///< stop tokens excluded before min tokens
   StopStrings stops{{}};
+  std::unique_ptr<TokenConstraint> constraint; ///< may be empty
   std::unique_ptr<TextStream> text;
   std::unique_ptr<Embedder> embedder;                       ///< null: no embedding is wanted
   std::shared_ptr<std::vector<TokenReport>> promptLogprobs; ///< null: not wanted, or handed out
@@ -52,7 +53,8 @@ struct Engine::Sample {
   /// Whether position p's row is for what is said of the prompt's next token.
   bool reports(uint32_t p) const { return promptLogprobs && p + 1 < promptTokens(); }
   bool tilesDo(uint32_t p) const {
-    return !request->spec.rows && !reports(p) && tilesSuffice(request->spec.sampling, excluded());
+    return !request->spec.rows && !reports(p) &&
+           tilesSuffice(request->spec.sampling, excluded(), constraint != nullptr);
   }
   std::span<const int32_t> output() const { return std::span(tokens).last(outputTokens); }
   uint32_t promptTokens() const { return static_cast<uint32_t>(request->spec.prompt.size()); }

@@ -47,7 +47,13 @@ void Engine::admit(const std::shared_ptr<Request> &request) {
     Status status = scheduler_.add(id, std::move(sequence));
     samples_[id] = std::move(sample);
     request->live.push_back(id);
-    if (!status.ok()) // checkSpec() refuses this before; kept so that a sequence is never lost
+    if (status.ok() && spec.constraint) {
+      auto constraint = spec.constraint->start();
+      status = constraint.status();
+      if (constraint.ok())
+        samples_.at(id)->constraint = std::move(constraint).value();
+    }
+    if (!status.ok()) // checkSpec() refuses what add() does; kept so that no sequence is ever lost
       return endRequest(request, Finish::Error, status);
   }
 }
@@ -291,9 +297,17 @@ void Engine::takeRows(const Slice &slice, uint32_t firstRow) {
     input.history = &sample.history;
     input.sample = sample.index;
     input.position = p + 1;
+    if (sample.constraint) {
+      if (Status status = sample.constraint->fill(mask_); !status.ok())
+        return endRequest(request, Finish::Error, status);
+      input.mask = mask_;
+    }
     Result<Choice> choice = sampler_.sample(request->spec.sampling, input);
     if (!choice.ok())
       return endRequest(request, Finish::Error, choice.status());
+    if (sample.constraint)
+      if (Status status = sample.constraint->accept(choice->token); !status.ok())
+        return endRequest(request, Finish::Error, status);
     int32_t token = choice->token;
     bool right = p + 1 < slice.end() && token == sample.drafts[p + 1 - slice.known()];
     if (right) {
@@ -330,6 +344,7 @@ bool Engine::takeToken(SequenceId id, Sample &sample, Choice choice) {
     return std::find(ids.begin(), ids.end(), choice.token) != ids.end();
   };
   bool stop = contains(spec.stopTokens) || (!spec.ignoreEos && contains(model_.eos));
+  bool complete = sample.constraint && sample.constraint->ended();
   sample.tokens.push_back(choice.token);
   if (spec.sampling.edits())
     sample.history.addOutput(choice.token);
@@ -341,7 +356,7 @@ bool Engine::takeToken(SequenceId id, Sample &sample, Choice choice) {
   event.logprob = choice.logprob;
   event.top = std::move(choice.top);
   event.promptLogprobs = std::move(sample.promptLogprobs);
-  if (stop)
+  if (stop || complete)
     event.finish = Finish::Stop;
   else if (sample.outputTokens == spec.maxTokens)
     event.finish = Finish::Length;

@@ -6,6 +6,7 @@
 #include "runtime/engine/Embedder.h"
 #include "runtime/engine/Sampler.h"
 #include "runtime/engine/Scheduler.h"
+#include "runtime/engine/TokenConstraint.h"
 
 #include <array>
 #include <cstdint>
@@ -57,7 +58,10 @@ struct RequestSpec {
   int32_t priority = 0;    ///< lower comes first, among those of a key
   uint64_t deadlineMs = 0; ///< after submit(): it ends with Code::TimedOut; 0: none
   PrefixSalt cacheSalt;    ///< prefixes are shared between equal ones only
-  RowSink rows;            ///< may be empty
+  /// What the output must be; may be empty. End tokens come where it allows them, whatever
+  /// minTokens says.
+  std::shared_ptr<const ConstraintSource> constraint;
+  RowSink rows; ///< may be empty
   uint32_t rowsFrom =
       kNoRows; ///< prompt positions from here on go to `rows`; generated ones always
 };

@@ -29,6 +29,17 @@ int32_t largest(std::span<const float> logits) {
   return static_cast<int32_t>(best);
 }
 
+void removeForbidden(std::span<float> logits, std::span<const uint32_t> allowed) {
+  for (size_t word = 0; word < allowed.size(); ++word) {
+    if (allowed[word] == ~uint32_t(0))
+      continue;
+    size_t end = std::min(word * 32 + 32, logits.size());
+    for (size_t i = word * 32; i < end; ++i)
+      if ((allowed[word] >> (i % 32) & 1) == 0)
+        logits[i] = kExcluded;
+  }
+}
+
 } // namespace
 
 Status checkSampling(const SamplingParams &p, uint32_t vocab) {
@@ -75,9 +86,10 @@ Status checkSampling(const SamplingParams &p, uint32_t vocab) {
   return {};
 }
 
-bool tilesSuffice(const SamplingParams &params, std::span<const int32_t> excluded) {
+bool tilesSuffice(const SamplingParams &params, std::span<const int32_t> excluded,
+                  bool constrained) {
   return params.temperature == 0.0f && !params.edits() && !params.narrows() && excluded.empty() &&
-         !params.wantLogprob && params.numLogprobs == 0;
+         !constrained && !params.wantLogprob && params.numLogprobs == 0;
 }
 
 void Sampler::edit(const SamplingParams &params, const SampleInput &input) {
@@ -112,8 +124,12 @@ void Sampler::edit(const SamplingParams &params, const SampleInput &input) {
         std::ranges::equal(before, input.output.last(before.size())))
       edited_[static_cast<size_t>(word.back())] = kExcluded;
   }
-  for (int32_t token : input.excluded)
+  removeForbidden(edited_, input.mask);
+  held_.clear();
+  for (int32_t token : input.excluded) {
+    held_.push_back(edited_[static_cast<size_t>(token)]);
     edited_[static_cast<size_t>(token)] = kExcluded;
+  }
 }
 
 std::vector<TokenLogprob> Sampler::mostLikely(std::span<const float> logits, const RowStats &stats,
@@ -163,7 +179,7 @@ Result<TokenReport> Sampler::report(std::span<const float> logits, std::span<con
 }
 
 Result<Choice> Sampler::sample(const SamplingParams &params, const SampleInput &input) {
-  if (input.logits.empty() && !tilesSuffice(params, input.excluded))
+  if (input.logits.empty() && !tilesSuffice(params, input.excluded, !input.mask.empty()))
     return {Code::Internal, format("there are no logits for position %u", input.position)};
   RowStats stats = joinTiles(input.tiles);
   if (!stats.finite)
@@ -172,10 +188,16 @@ Result<Choice> Sampler::sample(const SamplingParams &params, const SampleInput &
                                    input.position)};
   Choice choice;
   std::span<const float> logits = input.logits;
-  if (params.edits() || params.narrows() || !input.excluded.empty()) {
+  if (params.edits() || params.narrows() || !input.excluded.empty() || !input.mask.empty()) {
     edit(params, input);
     logits = edited_;
     choice.token = largest(logits);
+    if (!input.mask.empty() && !(logits[static_cast<size_t>(choice.token)] > kExcluded)) {
+      // The constraint allows an end and nothing else. Backwards, as an id may stand there twice.
+      for (size_t i = input.excluded.size(); i-- > 0;)
+        edited_[static_cast<size_t>(input.excluded[i])] = held_[i];
+      choice.token = largest(logits);
+    }
     if (!(logits[static_cast<size_t>(choice.token)] > kExcluded))
       return {Code::InvalidArgument,
               format("no token may come at position %u: what is allowed, bad words and min_tokens "

@@ -2,8 +2,11 @@
 // sequence's own tokens, and (seed, sample index, position): never on what else is in the batch.
 //
 // Order of operations:
-//   1. tokens that may not come are removed: those that are not allowed, the last token of a bad
-//      word whose others were the latest ones of the output, stop tokens before min tokens
+//   1. tokens that may not come are removed, as if their logit were -inf: those that are not
+//   allowed
+//      by a list or by the request's constraint, the last token of a bad word whose others were the
+//      latest ones of the output, stop tokens before min tokens; these may come after all where a
+//      constraint leaves nothing else
 //   2. penalties: repetition (prompt and output), then frequency and presence (output only);
 //      l = l > 0 ? l / repetition : l * repetition;  l = l - frequency * count;  l = l - presence
 //   3. logit bias: l = l + bias                                (all in f32, each step rounded)
@@ -92,13 +95,15 @@ struct SampleInput {
   std::span<const AxmTile> tiles;
   std::span<const int32_t> excluded;     ///< ids that may not be chosen
   std::span<const int32_t> output = {};  ///< so far; needed when there are bad words
+  std::span<const uint32_t> mask = {};   ///< a bit for each id that may come (TokenConstraint)
   const TokenHistory *history = nullptr; ///< needed when a penalty is on
   uint32_t sample = 0;                   ///< index among the request's samples
   uint32_t position = 0;                 ///< of the token to be chosen
 };
 
 /// True if the choice and what is reported of it need no logits: greedy, as the model says it.
-bool tilesSuffice(const SamplingParams &params, std::span<const int32_t> excluded);
+bool tilesSuffice(const SamplingParams &params, std::span<const int32_t> excluded,
+                  bool constrained = false);
 
 class Sampler {
 public:
@@ -123,7 +128,7 @@ private:
   int32_t draw(const SamplingParams &params, const SampleInput &input,
                std::span<const float> logits);
 
-  std::vector<float> edited_; ///< scratch, kept between calls
+  std::vector<float> edited_, held_; ///< scratch, kept between calls
   std::vector<Candidate> candidates_;
 };
 

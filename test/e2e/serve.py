@@ -182,7 +182,8 @@ def mistakes(check, server):
     refused("another model", 404, "model_not_found", prompt="a", model="gpt-4")
     refused("too long", 400, "context_length_exceeded", prompt="a b c d e f", max_tokens=server.context)
     refused("chat without a template", 400, "invalid_value", path="/v1/chat/completions", messages=[{"role": "user", "content": "x"}])
-    refused("structured output", 400, "unsupported_value", prompt="a", structured_outputs={"regex": "a+"})
+    refused("a schema that the artifact does not have", 400, "unsupported_value", prompt="a",
+            response_format={"type": "json_schema", "json_schema": {"name": "none"}})
     check(server.ask("GET", "/nowhere")[0] == 404 and server.ask("GET", "/v1/completions")[0] == 405, "unknown paths and methods")
     check(server.ask("POST", "/v1/completions", b"a=b", "application/x-www-form-urlencoded")[0] == 415, "another content type")
     for path in ("/health", "/health/live", "/health/ready", "/health/progress", "/version", "/v1/models", "/v1/models/tiny", "/openapi.json"):

@@ -63,6 +63,8 @@ def main():
                 problems.append(f"{where}: LLVM and MLIR stay out of the runtime and its tools")
             if SERVER.match(header) and (not name.startswith("runtime/serve/http/") or header.startswith("boost/") and name not in BOOST):
                 problems.append(f"{where}: Boost and OpenSSL belong to the server's HTTP layer, Boost to {' and '.join(BOOST)}")
+            if header.startswith("xgrammar/") and name != "runtime/serve/grammar/Xgrammar.cpp":
+                problems.append(f"{where}: xgrammar belongs to runtime/serve/grammar/Xgrammar.cpp")
             foreign = name.startswith("runtime/") and not name.startswith(("runtime/serve/", "runtime/python/"))
             if foreign and not header.startswith(OURS) and not RUNTIME_FOREIGN.match(header):
                 if "/" in header or not (repo.ROOT / name).with_name(header).is_file():

@@ -1,5 +1,7 @@
 #include "runtime/serve/core/Generation.h"
 
+#include "runtime/serve/grammar/OutputGrammar.h"
+
 #include <algorithm>
 #include <iterator>
 #include <random>
@@ -52,20 +54,6 @@ void Generation::fail(const ApiError &error) {
   responder_.send(errorAnswer(error));
 }
 
-/// Fields that the table lets through and nothing carries out yet: said, not skipped.
-std::optional<ApiError> Generation::unsupported() const {
-  auto refuse = [](const char *param, const char *what) {
-    return invalidRequest(param, "unsupported_value",
-                          std::string(what) + " is not supported by this server yet: leave it out");
-  };
-  if (request_.format.kind != OutputFormat::Text)
-    return refuse("response_format", "structured output");
-  if (request_.toolChoice.kind == ToolChoice::Required ||
-      request_.toolChoice.kind == ToolChoice::Named)
-    return refuse("tool_choice", "a forced tool call");
-  return std::nullopt;
-}
-
 engine::RequestSpec Generation::spec(const Prompt &prompt, size_t index) const {
   const Request &r = request_;
   auto count = [](int64_t value) {
@@ -97,6 +85,8 @@ engine::RequestSpec Generation::spec(const Prompt &prompt, size_t index) const {
   if (r.promptLogprobs || echoesLogprobs())
     spec.promptLogprobs =
         count(std::max(r.promptLogprobs.value_or(0), echoesLogprobs() ? *r.logprobs : 0));
+  if (spec.generate)
+    spec.constraint = constraint_;
   spec.minTokens = count(r.minTokens);
   spec.stopTokens = r.stopTokens;
   spec.stopStrings = r.stop;
@@ -130,14 +120,46 @@ std::optional<ApiError> Generation::tooMuchReported() const {
 }
 
 void Generation::begin() {
-  if (auto error = unsupported())
-    return fail(*error);
   if (auto error = served_.prompts(request_, prompts_))
     return fail(*error);
   if (auto error = served_.badWords(request_, badWords_))
     return fail(*error);
   if (auto error = tooMuchReported())
     return fail(*error);
+  std::string key = grammar::grammarKey(request_, served_.toolFormat());
+  if (key.empty() || request_.maxTokens == 0)
+    return submit();
+  if (!served_.model().tokenizer)
+    return fail(apiError(api::noTokenizer()));
+  auto self = shared_from_this();
+  served_.constraints().get(
+      key,
+      [self]() -> Result<std::string> {
+        if (self->responder_.closed())
+          return {Code::Cancelled, "the client has gone"};
+        return grammar::grammarText(self->request_, self->served_.toolFormat());
+      },
+      [self](Result<Constraints::GrammarPtr> grammar) {
+        if (!grammar.ok())
+          return self->fail(self->grammarError(grammar.status()));
+        self->constraint_ = std::move(grammar).value();
+        self->submit();
+      });
+}
+
+/// An error of the grammar names the field that it comes from.
+ApiError Generation::grammarError(const Status &status) const {
+  ApiError error = apiError(status, 1000);
+  if (error.status != 400)
+    return error;
+  std::string field = grammar::forcesCall(request_) ? "tools" : request_.format.field;
+  const char *code = status.code() == Code::Unsupported ? "unsupported_value"
+                     : status.code() == Code::Resource  ? "constraint_too_large"
+                                                        : "invalid_value";
+  return invalidRequest(field, code, field + ": " + status.message());
+}
+
+void Generation::submit() {
   auto n = static_cast<size_t>(request_.n);
   std::vector<std::string> names;
   for (const Tool &tool : request_.tools)
@@ -153,7 +175,10 @@ void Generation::begin() {
     answer.choice.index = static_cast<uint32_t>(i);
     answer.choice.logprobOptions.tokensAsIds = request_.tokensAsIds;
     if (tools)
-      answer.tools = std::make_unique<ToolCallParser>(served_.toolFormat(), names);
+      answer.tools = std::make_unique<ToolCallParser>(
+          grammar::forcesCall(request_) ? grammar::forcedFormat(served_.toolFormat())
+                                        : served_.toolFormat(),
+          names);
   }
   note_->stream = request_.stream;
   note_->generates = true;

@@ -37,8 +37,10 @@ private:
   };
 
   bool chat() const { return request_.endpoint == openai::Endpoint::ChatCompletions; }
-  std::optional<openai::ApiError> unsupported() const;
   std::optional<openai::ApiError> tooMuchReported() const;
+  openai::ApiError grammarError(const Status &status) const;
+  /// Hands the prompts to the engine.
+  void submit();
   engine::RequestSpec spec(const Prompt &prompt, size_t index) const;
   void fail(const openai::ApiError &error);
   void cancel();
@@ -65,6 +67,7 @@ private:
   const Clock::time_point arrival_ = Clock::now();
   openai::AnswerHead head_;
   std::vector<Prompt> prompts_;
+  Constraints::GrammarPtr constraint_; ///< may be empty
   std::vector<std::vector<int32_t>> badWords_;
 
   std::recursive_mutex mutex_; ///< of what follows; the responder may call back from within

@@ -34,6 +34,10 @@ Result<std::unique_ptr<ServedModel>> ServedModel::open(const ModelSettings &sett
   served->knowsCalls_ = text.find("tool_calls") != text.npos;
   if (model.artifact->program().plan.finalNorm >= 0)
     limits.embeddingSize = config.hidden;
+  served->constraints_ = std::make_unique<Constraints>([model = served->model_] {
+    return grammar::vocabularyOf(*model->tokenizer, model->artifact->config().vocab,
+                                 model->artifact->config().eos);
+  });
   served->fingerprint_ = "axm-" + sha256Hex(model.artifact->digest()).substr(0, 12);
   served->created_ = std::time(nullptr);
   return served;

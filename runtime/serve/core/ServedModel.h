@@ -4,6 +4,7 @@
 #define AXIOM_RUNTIME_SERVE_CORE_SERVEDMODEL_H
 
 #include "runtime/api/ApiState.h"
+#include "runtime/serve/core/Constraints.h"
 #include "runtime/serve/http/Message.h"
 #include "runtime/serve/openai/Errors.h"
 #include "runtime/serve/openai/Fields.h"
@@ -42,6 +43,7 @@ public:
   const std::string &fingerprint() const { return fingerprint_; }
   int64_t created() const { return created_; }
   openai::ToolFormat toolFormat() const { return toolFormat_; }
+  Constraints &constraints() const { return *constraints_; }
 
   /// The conversation through the chat template.
   Result<RenderedText> render(const openai::Request &request) const;
@@ -56,6 +58,7 @@ public:
 private:
   std::shared_ptr<api::ModelState> model_;
   std::unique_ptr<engine::Engine> engine_;
+  std::unique_ptr<Constraints> constraints_; ///< submits to the engine: ends before it
   openai::ServerLimits limits_;
   openai::ToolFormat toolFormat_ = openai::ToolFormat::None;
   bool knowsCalls_ = false; ///< its chat template

@@ -126,6 +126,7 @@ private:
                   std::string(field) + " is given beside " + taken_ +
                       ": an output has one constraint, leave one of them out");
     d_.format.kind = kind;
+    d_.format.field = field;
     d_.format.text = std::move(text);
     taken_ = field;
     return true;

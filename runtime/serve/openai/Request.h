@@ -130,7 +130,8 @@ struct StructuredOutputs {
 /// What the output must be: the one answer to response_format, structured_outputs and guided_*.
 struct OutputFormat {
   enum Kind : uint8_t { Text, JsonObject, Schema, NamedSchema, Regex, Choice, Grammar } kind = Text;
-  std::string text; ///< the schema as JSON, its name (NamedSchema), the regex or the grammar
+  std::string field; ///< where the client has said so
+  std::string text;  ///< the schema as JSON, its name (NamedSchema), the regex or the grammar
   std::vector<std::string> choices;
 };
 

@@ -1,0 +1,70 @@
+#include "runtime/serve/core/Constraints.h"
+
+#include "runtime/serve/grammar/Apart.h"
+
+#include <exception>
+
+namespace axiom::serve {
+
+Constraints::Constraints(Vocabulary vocabulary, ConstraintLimits limits)
+    : vocabulary_(std::move(vocabulary)), limits_(limits), worker_(1, limits.waiting) {}
+
+void Constraints::get(const std::string &key, Maker text, Answer answer) {
+  if (*grammar::libraryName() == '\0')
+    return answer(grammar::makeCompiler({}).status());
+  if (GrammarPtr grammar = find(key))
+    return answer(std::move(grammar));
+  auto shared = std::make_shared<Answer>(std::move(answer));
+  bool taken = worker_.post([this, key, text = std::move(text), shared] {
+    Result<GrammarPtr> grammar = compile(key, text);
+    try {
+      (*shared)(std::move(grammar));
+    } catch (const std::exception &) { // memory: nobody is left to be told
+    }
+  });
+  if (!taken)
+    (*shared)(Status(Code::Overloaded, format("%zu grammars wait for their compilation: try again",
+                                              limits_.waiting)));
+}
+
+Constraints::GrammarPtr Constraints::find(const std::string &key) {
+  std::lock_guard lock(mutex_);
+  auto found = byKey_.find(key);
+  if (found == byKey_.end())
+    return nullptr;
+  entries_.splice(entries_.begin(), entries_, found->second);
+  return found->second->grammar;
+}
+
+Result<Constraints::GrammarPtr> Constraints::compile(const std::string &key, const Maker &text) {
+  if (GrammarPtr grammar = find(key)) // a request before this one has asked for the same
+    return grammar;
+  try {
+    AXIOM_ASSIGN_OR_RETURN(std::string ebnf, text());
+    if (!compiler_) {
+      grammar::Vocabulary vocabulary = vocabulary_();
+      vocab_ = static_cast<uint32_t>(vocabulary.tokens.size());
+      AXIOM_ASSIGN_OR_RETURN(compiler_, grammar::makeCompiler(std::move(vocabulary)));
+    }
+    AXIOM_ASSIGN_OR_RETURN(GrammarPtr grammar, grammar::compileApart(*compiler_, ebnf, vocab_));
+    keep(key, grammar);
+    return grammar;
+  } catch (const std::exception &) {
+    return {Code::Resource, "there is not enough memory to compile the grammar"};
+  }
+}
+
+void Constraints::keep(const std::string &key, const GrammarPtr &grammar) {
+  std::lock_guard lock(mutex_);
+  size_t bytes = grammar->bytes() + 2 * key.size();
+  entries_.push_front({key, grammar, bytes});
+  byKey_[key] = entries_.begin();
+  bytes_ += bytes;
+  while (bytes_ > limits_.cacheBytes && !entries_.empty()) {
+    bytes_ -= entries_.back().bytes;
+    byKey_.erase(entries_.back().key);
+    entries_.pop_back();
+  }
+}
+
+} // namespace axiom::serve

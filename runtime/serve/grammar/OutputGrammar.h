@@ -1,0 +1,27 @@
+// What a request demands of its output, as a grammar.
+#ifndef AXIOM_RUNTIME_SERVE_GRAMMAR_OUTPUTGRAMMAR_H
+#define AXIOM_RUNTIME_SERVE_GRAMMAR_OUTPUTGRAMMAR_H
+
+#include "runtime/base/Status.h"
+#include "runtime/serve/openai/Request.h"
+#include "runtime/serve/openai/ToolCalls.h"
+
+#include <string>
+
+namespace axiom::serve::grammar {
+
+/// True if tool_choice forces a call: the answer is calls and nothing else.
+bool forcesCall(const openai::Request &request);
+/// The form in which a model of that form is made to write its calls: its own, or JSON where that
+/// begins with a special token, which no grammar can name.
+openai::ToolFormat forcedFormat(openai::ToolFormat format);
+
+/// What decides the grammar, and nothing else: equal for requests with equal grammars. Empty:
+/// the output is free.
+std::string grammarKey(const openai::Request &request, openai::ToolFormat format);
+/// EBNF with the rule `root`, within the limits.
+Result<std::string> grammarText(const openai::Request &request, openai::ToolFormat format);
+
+} // namespace axiom::serve::grammar
+
+#endif
