@@ -2,7 +2,7 @@
 """Runs the suites over what tools/test built, prints each failure and each skipped test with its reason, and ends with a
 line `N passed, N failed, N skipped`. Exit 1 if anything failed.
 
-    run_suites.py --build DIR --sanitized DIR --fuzz DIR [--long] [--suite NAME...]
+    run_suites.py --build DIR --sanitized DIR [--long] [--suite NAME...]
 
 Suites: lint, unit (ctest), lit, sanitized (ctest of the runtime under ASan and UBSan), fuzz (a target per parser, briefly), e2e,
 gates (the machine code of CUDA kernels).
@@ -135,8 +135,8 @@ def sanitized(report, args):
 
 def fuzz(report, args):
     seconds = 120 if args.long else 10
-    binaries = args.fuzz / "bin"
-    seeds = args.fuzz / "seeds"
+    binaries = args.sanitized / "bin"
+    seeds = args.sanitized / "seeds"
     for maker in ("ImportSeeds", "ArtifactSeeds", "HttpSeeds", "OpenAiSeeds", "ReplaySeeds"):
         if (binaries / maker).is_file():
             seeds.mkdir(exist_ok=True)
@@ -149,13 +149,13 @@ def fuzz(report, args):
         known = corpora.get(name, []) + [seeds / name.removesuffix("Fuzz")]
         with tempfile.TemporaryDirectory() as fresh:  # what it finds on the way goes here, the seeds stay as they are
             return call([binaries / name, f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=2048", "-verbosity=0",
-                         f"-artifact_prefix={args.fuzz}/{name}-", fresh, *[k for k in known if k.is_dir()]], seconds + 120,
+                         f"-artifact_prefix={args.sanitized}/{name}-", fresh, *[k for k in known if k.is_dir()]], seconds + 120,
                         env=environment(args))
 
     jobs = {}
     for name in (*FUZZERS, "ImportCorruptTests"):
         if not (binaries / name).is_file():
-            report.fail(f"fuzz.{name}", f"{name} is not built in {args.fuzz.name}/bin")
+            report.fail(f"fuzz.{name}", f"{name} is not built in {args.sanitized.name}/bin")
         elif name in FUZZERS:
             jobs[f"fuzz.{name}"] = functools.partial(explore, name)
         else:
@@ -235,7 +235,6 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--build", type=lambda p: pathlib.Path(p).resolve(), required=True)
     parser.add_argument("--sanitized", type=lambda p: pathlib.Path(p).resolve(), required=True)
-    parser.add_argument("--fuzz", type=lambda p: pathlib.Path(p).resolve(), default=ROOT / "build-fuzz")
     parser.add_argument("--long", action="store_true")
     parser.add_argument("--suite", nargs="*", choices=SUITES, default=SUITES)
     parser.add_argument("--failed-build", nargs="*", default=[], help="builds that failed: each counts as a failed test")

@@ -9,6 +9,7 @@ import axiom
 
 TEXT = axiom.ROOT / "tools/calibration/english.txt"
 SOURCE = axiom.TINY / "llama-odd"
+NATIVE = ["--target", "cpu:native"]  # what is tested does not depend on the levels
 FEW = ["--calibrate", TEXT, "--calibrate-tokens", "1024"]
 
 
@@ -28,13 +29,13 @@ def budgets(check, folder):
     ids = axiom.golden_ids(SOURCE.name)
     ids = (ids["ids"] if isinstance(ids, dict) else ids)[:60]
     exact = folder / "f32.axm"
-    axiom.compile_model(SOURCE, exact, "--quant", "f32")
+    axiom.compile_model(SOURCE, exact, "--quant", "f32", *NATIVE)
     wanted = axiom.logits(exact, ids)
     for extra in ([], FEW):
         errors = []
         for bits in (5.5, 7.0, 9.0):
             out, report = folder / "m.axm", folder / "report.json"
-            said = axiom.compile_model(SOURCE, out, "--bits", bits, "--report", report, *extra).out
+            said = axiom.compile_model(SOURCE, out, "--bits", bits, "--report", report, *extra, *NATIVE).out
             tensors = report_of(report)
             found = bits_of(tensors)
             check(bits - 0.35 < found <= bits, f"--bits {bits} stores {found:.3f} bits a weight")
@@ -50,7 +51,8 @@ def budgets(check, folder):
 
 def overrides(check, folder):
     out, report = folder / "m.axm", folder / "report.json"
-    axiom.compile_model(SOURCE, out, "--bits", "8", "--quant-override", r"mlp\.down=q4", "--quant-override", "embed=f16", "--report", report)
+    axiom.compile_model(SOURCE, out, "--bits", "8", "--quant-override", r"mlp\.down=q4", "--quant-override", "embed=f16", "--report", report,
+                        *NATIVE)
     tensors = report_of(report)
     check(bits_of(tensors) <= 8, f"with overrides {bits_of(tensors):.3f} bits a weight")
     for tensor in tensors:
@@ -63,7 +65,7 @@ def overrides(check, folder):
 def same_bytes(check, folder):
     digests = set()
     for jobs in (1, 2, 5):
-        axiom.compile_model(SOURCE, folder / "m.axm", "--bits", "6", *FEW, "-j", jobs)
+        axiom.compile_model(SOURCE, folder / "m.axm", "--bits", "6", *FEW, *NATIVE, "-j", jobs)
         digests.add(hashlib.sha256((folder / "m.axm").read_bytes()).hexdigest())
     check(len(digests) == 1, f"{len(digests)} different artifacts for 1, 2 and 5 threads")
 

@@ -12,6 +12,7 @@ import time
 import axiom
 
 TEXT = axiom.ROOT / "tools/calibration/english.txt"
+NATIVE = ["--target", "cpu:native"]  # what is tested does not depend on the levels
 FEW = ["--calibrate-tokens", "4096"]
 
 
@@ -33,7 +34,7 @@ def quality(check, folder):
         for what, options in [("f32", ["--quant", "f32"]), ("plain", ["--quant", "q4"]),
                               ("calibrated", ["--quant", "q4", "--calibrate", TEXT, *FEW])]:
             files[what] = folder / f"{name}-{what}.axm"
-            axiom.compile_model(source, files[what], *options, "--no-golden", "--target", "cpu:native")
+            axiom.compile_model(source, files[what], *options, "--no-golden", *NATIVE)
         ids = json.loads(axiom.run(axiom.binary("axiom-run"), "tokenize", files["f32"], "--text", words).ok().out)[:400]
         found = {what: axiom.logits(path, ids) for what, path in files.items()}
         plain, calibrated = (error_power(found[what], found["f32"]) for what in ("plain", "calibrated"))
@@ -48,7 +49,7 @@ def same_bytes(check, folder):
     source, digests = axiom.TINY / "llama-odd", set()
     out = folder / "m.axm"
     for jobs in (1, 2, 5):
-        axiom.compile_model(source, out, "--quant", "q4", "--calibrate", TEXT, *FEW, "-j", jobs)
+        axiom.compile_model(source, out, "--quant", "q4", "--calibrate", TEXT, *FEW, *NATIVE, "-j", jobs)
         digests.add(hashlib.sha256(out.read_bytes()).hexdigest())
     check(len(digests) == 1, f"{len(digests)} different artifacts for 1, 2 and 5 threads")
     check(names(folder) == ["m.axm"], f"left {names(folder)}")
@@ -58,7 +59,8 @@ def same_bytes(check, folder):
     check(any(i["name"] == "english.txt" and i["sha256"] == digest and i["bytes"] == TEXT.stat().st_size for i in said["inputs"]),
           "the text is not among the artifact's inputs")
     axiom.run(axiom.binary("axiom-check"), out).ok()
-    result = axiom.run(axiom.binary("axiomc"), source, "-o", out, "--quant", "q4", "--calibrate", TEXT, *FEW, "--progress=plain").ok()
+    result = axiom.run(axiom.binary("axiomc"), source, "-o", out, "--quant", "q4", "--calibrate", TEXT, *FEW, *NATIVE,
+                       "--progress=plain").ok()
     check(re.search(r"^calibrate: 100 %", result.err, re.M), "no progress of the calibration")
 
 
@@ -92,7 +94,7 @@ def empty(folder):
 def interruptions(check, folder):
     out = folder / "m.axm"
     words = [str(w) for w in (axiom.binary("axiomc"), axiom.TINY / "llama-odd", "-o", out, "--progress=none", "--quant", "q4",
-                              "--calibrate", TEXT)]
+                              "--calibrate", TEXT, *NATIVE)]
     start = time.monotonic()
     axiom.run(*words).ok()
     seconds = time.monotonic() - start

@@ -13,7 +13,7 @@ TOOLS = {"axiomc": [[]], "axiom-run": [["generate"], ["chat"], ["tokenize"]], "a
 NONE = {"--help", "--version", "--completion", "--print-targets", "--output", "--out", "--junit", "--write-baseline", "--prompt",
         "--prompt-file", "--message", "--text", "--file", "--tokens-file"}
 # Variables of the test scripts, which no flag may take.
-TAKEN = {"AXIOM_BUILD", "AXIOM_BUILD_DIR", "AXIOM_SANITIZED_DIR", "AXIOM_FUZZ_DIR", "AXIOM_SKIP_DEPS", "AXIOM_BIN", "AXIOM_GGUF",
+TAKEN = {"AXIOM_BUILD", "AXIOM_BUILD_DIR", "AXIOM_SANITIZED_DIR", "AXIOM_SKIP_DEPS", "AXIOM_BIN", "AXIOM_GGUF",
          "AXIOM_HF", "AXIOM_OFFGRID", "AXIOM_WIKITEXT", "AXIOM_PEER", "AXIOM_TEST_GGUF", "AXIOM_TEST_LONG"}
 # (tool, flag) whose meaning differs from that of the same flag elsewhere.
 APART = {("axiom-inspect", "--memory"), ("axiom-inspect", "--device"), ("axiom-inspect", "--tokens"), ("axiom-inspect", "--sequences"),

@@ -38,7 +38,7 @@ function(axiom_mlir_tool NAME)
 endfunction()
 
 function(axiom_mlir_unit_test NAME)
-  axiom_unit_test(${NAME} ${ARGN})
+  axiom_unit_test(${NAME} ${ARGN} OWN_PCH)
   _axiom_mlir(${NAME})
   target_compile_options(${NAME} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-fno-rtti>)
   target_link_libraries(${NAME} PRIVATE MLIR LLVM)

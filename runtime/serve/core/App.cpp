@@ -190,16 +190,20 @@ std::vector<http::Route> App::routes() {
       read(endpoint, std::move(request), responder, answer);
     };
   };
+  // What the engine computes is turned away before it is read where the queue is full.
+  auto computing = [this, reading](Endpoint endpoint, Answer answer) {
+    return
+        [this, reads = reading(endpoint, std::move(answer))](Request request, Responder responder) {
+          if (!turnAway(noteOf(request)->client.id, responder))
+            reads(std::move(request), std::move(responder));
+        };
+  };
   auto generating = [&](Endpoint endpoint) {
-    auto reads = reading(
+    return computing(
         endpoint, [this](openai::Request request, const Responder &responder, const Note &note) {
           std::make_shared<Generation>(*served_, *metrics_, std::move(request), responder, note)
               ->begin();
         });
-    return [this, reads](Request request, Responder responder) {
-      if (!turnAway(noteOf(request)->client.id, responder))
-        reads(std::move(request), std::move(responder));
-    };
   };
   auto answering = [&](Endpoint endpoint,
                        http::Response (App::*answer)(const openai::Request &) const) {
@@ -216,13 +220,14 @@ std::vector<http::Route> App::routes() {
     routes.push_back({"GET", "/", simple([](const Request &) { return pageResponse(); })});
   routes.push_back({"POST", "/v1/chat/completions", generating(Endpoint::ChatCompletions)});
   routes.push_back({"POST", "/v1/completions", generating(Endpoint::Completions)});
-  routes.push_back(
-      {"POST", "/v1/embeddings",
-       reading(Endpoint::Embeddings, [this](openai::Request request, const Responder &responder) {
-         std::make_shared<Embedding>(*served_, *metrics_, std::move(request), responder,
-                                     settings_.pooling)
-             ->begin();
-       })});
+  auto embeds =
+      computing(Endpoint::Embeddings,
+                [this](openai::Request request, const Responder &responder, const Note &note) {
+                  std::make_shared<Embedding>(*served_, *metrics_, std::move(request), responder,
+                                              note, settings_.pooling)
+                      ->begin();
+                });
+  routes.push_back({"POST", "/v1/embeddings", embeds});
   routes.push_back({"POST", "/tokenize", answering(Endpoint::Tokenize, &App::tokenize)});
   routes.push_back({"POST", "/detokenize", answering(Endpoint::Detokenize, &App::detokenize)});
   routes.push_back(

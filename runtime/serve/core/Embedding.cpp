@@ -17,9 +17,10 @@ constexpr size_t kAtOnce = 32;
 } // namespace
 
 Embedding::Embedding(const ServedModel &served, Metrics &metrics, Request request,
-                     http::Responder responder, engine::Pooling pooling)
+                     http::Responder responder, std::shared_ptr<RequestNote> note,
+                     engine::Pooling pooling)
     : served_(served), metrics_(metrics), request_(std::move(request)),
-      responder_(std::move(responder)),
+      responder_(std::move(responder)), note_(std::move(note)),
       pooling_(request_.pooling == "mean"   ? engine::Pooling::Mean
                : request_.pooling == "last" ? engine::Pooling::Last
                                             : pooling) {}
@@ -28,6 +29,8 @@ void Embedding::begin() {
   if (auto error = served_.prompts(request_, inputs_))
     return fail(*error);
   vectors_.resize(inputs_.size());
+  for (const Prompt &input : inputs_)
+    note_->promptTokens += static_cast<uint32_t>(input.tokens.size());
   submitMore();
   responder_.onClose([self = shared_from_this()](http::CloseReason) {
     std::lock_guard lock(self->mutex_);
@@ -42,6 +45,7 @@ void Embedding::submitMore() {
     engine::RequestSpec spec;
     spec.prompt = inputs_[input].tokens;
     spec.pooling = pooling_;
+    spec.key = note_->client.id;
     spec.normalize = request_.normalize;
     spec.priority =
         static_cast<int32_t>(std::clamp<int64_t>(request_.priority, INT32_MIN, INT32_MAX));

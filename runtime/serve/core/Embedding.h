@@ -4,6 +4,7 @@
 #define AXIOM_RUNTIME_SERVE_CORE_EMBEDDING_H
 
 #include "runtime/serve/core/Metrics.h"
+#include "runtime/serve/core/RequestNote.h"
 #include "runtime/serve/core/ServedModel.h"
 #include "runtime/serve/http/Responder.h"
 
@@ -19,7 +20,7 @@ class Embedding : public std::enable_shared_from_this<Embedding> {
 public:
   /// `pooling` is for requests that name none.
   Embedding(const ServedModel &served, Metrics &metrics, openai::Request request,
-            http::Responder responder, engine::Pooling pooling);
+            http::Responder responder, std::shared_ptr<RequestNote> note, engine::Pooling pooling);
 
   /// Tokenizes, submits; answers with an error if that fails. On a worker's thread.
   void begin();
@@ -37,6 +38,7 @@ private:
   Metrics &metrics_;
   const openai::Request request_;
   const http::Responder responder_;
+  const std::shared_ptr<RequestNote> note_;
   const engine::Pooling pooling_;
   const Clock::time_point arrival_ = Clock::now();
   std::vector<Prompt> inputs_;

@@ -45,6 +45,8 @@ void logRequest(Log &log, const http::Finished &finished) {
     }
     const char *finish = note->finish;
     line.text("finish_reason", finish ? finish : "abort");
+  } else if (note && note->promptTokens != 0) {
+    line.natural("prompt_tokens", note->promptTokens);
   }
   if (note && note->trace) {
     line.text("trace_id", note->trace->traceId).text("span_id", note->trace->spanId);

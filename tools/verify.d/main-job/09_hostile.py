@@ -17,7 +17,7 @@ def main():
                           ("500 single-field mutants, digests recomputed", "^CorruptArtifact.(SingleFields|Surgery)"),
                           ("100,000 random metadata mutations, digests recomputed", "^CorruptArtifact.RandomMetadata")):
         line.ctest(f"{what}, under ASan and UBSan", pattern, "rejected or harmless", folder=SANITIZED, show=r"mutat|reject|harmless")
-    line.script("fuzz targets, run briefly (build-fuzz)", "test/run_suites.py", "no finding", "--build", axiom.BUILD, "--sanitized",
+    line.script("fuzz targets, run briefly (build-sanitized)", "test/run_suites.py", "no finding", "--build", axiom.BUILD, "--sanitized",
                 SANITIZED, "--suite", "fuzz")
     line.script("20 kill -9 of axiomc", "test/e2e/killed.py", "absent, old or complete")
     line.script("exit codes and messages of every tool", "test/e2e/exit_codes.py", "2 usage, 3 bad file")

@@ -1,0 +1,2 @@
+// The owner of the precompiled header needs a source of its own.
+int main() { return 0; }
