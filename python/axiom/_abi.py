@@ -19,6 +19,9 @@ AXIOM_LOAD_HUGE = 2
 AXIOM_TOKENIZE_ADD_SPECIAL = 1
 AXIOM_TOKENIZE_PARSE_SPECIAL = 2
 AXIOM_DETOKENIZE_KEEP_SPECIAL = 4
+AXIOM_POOLING_NONE = 0
+AXIOM_POOLING_MEAN = 1
+AXIOM_POOLING_LAST = 2
 AXIOM_FINISH_NONE = 0
 AXIOM_FINISH_STOP = 1
 AXIOM_FINISH_LENGTH = 2
@@ -157,6 +160,8 @@ class axiom_request(c.Structure):
         ("priority", c.c_int32),
         ("deadline_ms", c.c_uint64),
         ("cache_salt", c.c_char_p),
+        ("embedding", c.c_uint32),
+        ("raw_embedding", c.c_uint32),
     ]
 
 
@@ -186,6 +191,8 @@ class axiom_event(c.Structure):
         ("prompt_tokens", c.c_uint32),
         ("output_tokens", c.c_uint32),
         ("cached_tokens", c.c_uint32),
+        ("embedding", c.POINTER(c.c_float)),
+        ("embedding_size", c.c_size_t),
     ]
 
 
@@ -253,6 +260,7 @@ FUNCTIONS = {
     "axiom_release": (None, [c.c_void_p, c.c_uint64]),
     "axiom_engine_get_stats": (c.c_int, [c.c_void_p, c.POINTER(axiom_stats)]),
     "axiom_forward": (c.c_int, [c.c_void_p, c.POINTER(c.c_int32), c.c_size_t, c.c_uint32, axiom_row_callback, c.c_void_p]),
+    "axiom_embed": (c.c_int, [c.c_void_p, c.POINTER(c.c_int32), c.c_size_t, c.c_int, c.POINTER(c.c_float), c.c_size_t, c.POINTER(c.c_size_t)]),
     "axiom_golden_create": (c.c_int, [c.c_void_p, c.POINTER(axiom_golden_prompt), c.c_size_t, c.POINTER(c.POINTER(c.c_uint8)), c.POINTER(c.c_size_t)]),
     "axiom_free": (None, [c.c_void_p]),
 }

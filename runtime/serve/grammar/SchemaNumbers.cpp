@@ -166,7 +166,9 @@ int64_t scaled(double value, uint32_t decimals) {
 
 Result<std::pair<int64_t, int64_t>> scaledBounds(const Bounds &b, uint32_t decimals,
                                                  const std::string &path) {
-  double unit = std::pow(10.0, decimals), most = static_cast<double>(kMost) / unit;
+  double most = static_cast<double>(kMost);
+  for (uint32_t i = 0; i < decimals; ++i)
+    most /= 10;
   int64_t low = -kMost, high = kMost;
   if (b.low && *b.low > -most) {
     if (*b.low >= most)
