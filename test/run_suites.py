@@ -134,7 +134,7 @@ def sanitized(report, args):
 
 
 def fuzz(report, args):
-    seconds = 120 if args.long else 10
+    seconds = 120 if args.long else 6
     binaries = args.sanitized / "bin"
     seeds = args.sanitized / "seeds"
     for maker in ("ImportSeeds", "ArtifactSeeds", "HttpSeeds", "OpenAiSeeds", "ReplaySeeds"):
