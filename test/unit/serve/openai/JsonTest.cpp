@@ -7,7 +7,6 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
-#include <ctime>
 #include <random>
 
 using namespace axiom;
@@ -97,9 +96,9 @@ TEST(Json, BoundsBytesValuesKeysStrings) {
   expectRefused(std::string(41, ' '), "41 bytes, at most 40", Code::Resource, limits);
 }
 
-/// Each of these is refused or read at once; seconds would mean a cost that is not linear.
+/// Each of these is refused or read at once; a cost that is not linear would take hours, beyond the
+/// limit of a test.
 TEST(Json, HostileTextsCostLittle) {
-  std::clock_t start = std::clock(); // of this process: other load does not count
   for (const char *bracket : {"[", "{\"a\":", "[{\"a\":"})
     expectRefused(repeat(bracket, 100'000), "levels of nesting", Code::Resource);
   JsonLimits large;
@@ -120,8 +119,6 @@ TEST(Json, HostileTextsCostLittle) {
   EXPECT_TRUE(readJson(many + "\"x\":0}").ok());
   expectRefused("[\"" + std::string(17u << 20, 'a') + "\"]", "bytes, at most", Code::Resource);
   expectRefused("\"" + std::string(15u << 20, 'a'), "ends too early");
-  double seconds = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
-  EXPECT_LT(seconds, 60.0);
 }
 
 TEST(Json, EscapesStrings) {
