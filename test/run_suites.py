@@ -153,14 +153,11 @@ def fuzz(report, args):
                         env=environment(args))
 
     jobs = {}
-    for name in (*FUZZERS, "ImportCorruptTests"):
-        if not (binaries / name).is_file():
-            report.fail(f"fuzz.{name}", f"{name} is not built in {args.sanitized.name}/bin")
-        elif name in FUZZERS:
+    for name in FUZZERS:
+        if (binaries / name).is_file():
             jobs[f"fuzz.{name}"] = functools.partial(explore, name)
         else:
-            jobs[f"fuzz.{name} under ASan and UBSan"] = functools.partial(call, [binaries / name, "--gtest_brief=1"], 900,
-                                                                          env=environment(args))
+            report.fail(f"fuzz.{name}", f"{name} is not built in {args.sanitized.name}/bin")
     for name, run, _ in together(jobs):
         report.script(name, run)
 
