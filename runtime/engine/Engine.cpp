@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <csignal>
+#include <pthread.h>
 #include <system_error>
 
 namespace axiom::engine {
@@ -102,7 +103,10 @@ Status Engine::start() {
   pthread_sigmask(SIG_SETMASK, &block, &before);
   Status status;
   try {
-    thread_ = std::thread([this] { threadMain(); });
+    thread_ = std::thread([this] {
+      pthread_setname_np(pthread_self(), "axiom-engine"); // for top -H and debuggers
+      threadMain();
+    });
     threaded_ = true;
   } catch (const std::system_error &error) {
     status = {Code::Resource, format("can't start the engine's thread: %s", error.what())};

@@ -111,10 +111,19 @@ class Axiom(Server):
         return sum(map(float, found)) if found else None
 
     def until(self, name, value, limit=60):
+        return self.wait_for(lambda: self.metric(name) == value, limit)
+
+    def until_at_least(self, name, value, limit=60):
+        return self.wait_for(lambda: self.metric(name) >= value, limit)
+
+    @staticmethod
+    def wait_for(holds, limit):
         end = time.monotonic() + limit
-        while self.metric(name) != value and time.monotonic() < end:
+        while not holds():
+            if time.monotonic() > end:
+                return False
             time.sleep(0.02)
-        return self.metric(name) == value
+        return True
 
 
 class Llama(Server):

@@ -83,6 +83,14 @@ def run(*words, env=None, cwd=None, limit=600):
     return Result(words, child.returncode, texts[0], texts[1], seconds, usage.ru_maxrss * 1024)
 
 
+def engine_thread(pid):
+    """The thread of a process that runs the engine's steps."""
+    for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
+        if (task / "comm").read_text().strip() == "axiom-engine":
+            return int(task.name)
+    raise Failed(f"process {pid} has no thread axiom-engine")
+
+
 def compile_model(source, out, *options, env=None, limit=900):
     return run(binary("axiomc"), source, "-o", out, "--progress=none", *options, env=env, limit=limit).ok()
 

@@ -161,17 +161,17 @@ def turns(check, folder):
             with lock:
                 order.append((key, status))
 
-        def begin(key, waiting, tokens):
+        def begin(key, tokens):
             thread = threading.Thread(target=one, args=(key, tokens))
             thread.start()
-            check(server.until("num_requests_waiting", waiting), f"{waiting} requests do not wait")
             return thread
 
-        # The first one runs until the others wait behind it: the longest that fits.
-        context = json.loads(server.ask("GET", "/v1/models")[2])["data"][0]["max_model_len"]
-        first = server.stream(max_tokens=context - 10)[0]
-        threads = [begin(ALICE, n + 1, 200) for n in range(4)] + [begin(BOB, 5, 200)]
-        first.close()
+        # While the engine stands still all of them come to wait for it.
+        with Held(axiom.engine_thread(server.process.pid)):
+            threads = [begin(ALICE, 200) for _ in range(4)]
+            time.sleep(0.5)
+            threads.append(begin(BOB, 200))
+            time.sleep(0.5)
         for thread in threads:
             thread.join()
         check([status for _, status in order] == [200] * 5, f"statuses: {order}")
@@ -334,20 +334,6 @@ class Held:
                 os.waitpid(self.thread, 0x40000000)
 
 
-def busiest(pid, seconds=0.3):
-    """The thread that computes most."""
-    def times():
-        return {int(task): sum(map(int, pathlib.Path(f"/proc/{pid}/task/{task}/stat").read_text().rsplit(")", 1)[1].split()[11:13]))
-                for task in os.listdir(f"/proc/{pid}/task")}
-    before = times()
-    while True:
-        time.sleep(seconds)
-        after = times()
-        most, thread = max((ticks - before.get(task, 0), task) for task, ticks in after.items())
-        if most >= 5:
-            return thread
-
-
 def stalls(check, folder):
     """A step that hangs: 503 within its limit and a second, a line in the log, exit code 5 if wanted."""
     limit = 0.5
@@ -367,7 +353,7 @@ def stalls(check, folder):
 
     with running(artifact, *flags) as server:
         keep_busy(server)
-        thread = busiest(server.process.pid)
+        thread = axiom.engine_thread(server.process.pid)
         check(server.ask("GET", "/health/progress")[0] == 200, "progress before a stall")
         with Held(thread):
             begin = time.monotonic()
@@ -384,7 +370,7 @@ def stalls(check, folder):
         print(f"a stalled step is told after {took:.2f} s, its limit is {limit} s")
     with running(artifact, *flags, "--watchdog", "abort", "--watchdog-time", "1") as server:
         keep_busy(server)
-        with Held(busiest(server.process.pid)):
+        with Held(axiom.engine_thread(server.process.pid)):
             check(server.says("this process ends", 20), f"no last line: {server.lines}")
             time.sleep(1)  # until it has
         check(server.wait() == 5, "exit code of the watchdog")
