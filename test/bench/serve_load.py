@@ -15,9 +15,7 @@
 what was measured.
 """
 import argparse
-import ctypes
 import json
-import os
 import pathlib
 import select
 import signal
@@ -162,37 +160,13 @@ def drain(check, args):
         check.figures |= {"streams": streams, "completed": got["completed"], "seconds_after_sigterm": time.monotonic() - begin, "exit": status}
 
 
-class Stopped:
-    """A thread of a child process that is stopped while this stands: PTRACE_SEIZE and PTRACE_INTERRUPT."""
-
-    SEIZE, INTERRUPT, DETACH, WALL = 0x4206, 0x4207, 17, 0x40000000
-
-    def __init__(self, thread):
-        self.thread, self.libc = thread, ctypes.CDLL(None, use_errno=True)
-        self.libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
-        self.libc.ptrace.restype = ctypes.c_long
-
-    def ptrace(self, request):
-        if self.libc.ptrace(request, self.thread, None, None) != 0:
-            raise axiom.Missing(f"ptrace of a child's thread is not allowed here: {os.strerror(ctypes.get_errno())}")
-
-    def __enter__(self):
-        self.ptrace(self.SEIZE)
-        self.ptrace(self.INTERRUPT)
-        os.waitpid(self.thread, self.WALL)
-        return self
-
-    def __exit__(self, *_):
-        self.ptrace(self.DETACH)
-
-
 def stall(check, args):
     with running(Axiom(args.model, "-t", "1", "--kv-tokens", 64 * 128 * 2)) as server:
         run = Load(server, "--num-prompts", 10_000_000, "--max-concurrency", 8, "--duration", PROGRESS_LIMIT + 3, "--random-input-len", 8,
                    "--random-output-len", args.long_output, *ids(args))
         check(server.until_at_least("num_requests_running", 4), "no 4 streams run at a time")
         check(server.get("/health/progress")[0] == 200, "/health/progress is not 200 while all goes well")
-        with Stopped(axiom.engine_thread(server.process.pid)):
+        with axiom.Stopped(axiom.engine_thread(server.process.pid)):
             begin, first = time.monotonic(), None
             while time.monotonic() < begin + PROGRESS_LIMIT + 5:
                 if server.get("/health/progress", timeout=1)[0] == 503:

@@ -4,6 +4,8 @@ Environment: AXIOM_BUILD (build folder, default build/), AXIOM_GGUF (SmolLM2-135
 """
 import array
 import ast
+import contextlib
+import ctypes
 import json
 import os
 import pathlib
@@ -89,6 +91,28 @@ def engine_thread(pid):
         if (task / "comm").read_text().strip() == "axiom-engine":
             return int(task.name)
     raise Failed(f"process {pid} has no thread axiom-engine")
+
+
+class Stopped:
+    """A thread of a child process that stands still meanwhile, and nothing else of it, as under a debugger (ptrace)."""
+    SEIZE, INTERRUPT, DETACH, WALL = 0x4206, 0x4207, 17, 0x40000000
+
+    def __init__(self, thread):
+        self.thread, self.libc = thread, ctypes.CDLL(None, use_errno=True)
+        self.libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
+        self.libc.ptrace.restype = ctypes.c_long
+
+    def __enter__(self):
+        if self.libc.ptrace(self.SEIZE, self.thread, None, None) != 0:
+            raise Missing(f"threads can't be stopped here (ptrace: {os.strerror(ctypes.get_errno())})")
+        self.libc.ptrace(self.INTERRUPT, self.thread, None, None)
+        os.waitpid(self.thread, self.WALL)
+        return self
+
+    def __exit__(self, *_):
+        if self.libc.ptrace(self.DETACH, self.thread, None, None) != 0:  # the process has ended: its thread waits to be seen
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(self.thread, self.WALL)
 
 
 def compile_model(source, out, *options, env=None, limit=900):

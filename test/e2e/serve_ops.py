@@ -2,7 +2,6 @@
 """Running axiom-serve: API keys, whose turn it is, the log, a file of flags, steps that hang, sleep, TLS, the end. A tiny model; the only
 time that is compared is that of the watchdog."""
 import contextlib
-import ctypes
 import http.client
 import json
 import os
@@ -167,7 +166,7 @@ def turns(check, folder):
             return thread
 
         # While the engine stands still all of them come to wait for it.
-        with Held(axiom.engine_thread(server.process.pid)):
+        with axiom.Stopped(axiom.engine_thread(server.process.pid)):
             threads = [begin(ALICE, 200) for _ in range(4)]
             time.sleep(0.5)
             threads.append(begin(BOB, 200))
@@ -312,28 +311,6 @@ metrics-prefix = "a\\"b\\\\c"
         check(server.ask("POST", "/v1/completions", {"model": "three", "prompt": "a"})[0] == 404, "a name that is not served")
 
 
-class Held:
-    """Stops one thread of a process, and nothing else, as a debugger would."""
-    SEIZE, INTERRUPT, DETACH = 0x4206, 0x4207, 17
-
-    def __init__(self, thread):
-        self.thread, self.libc = thread, ctypes.CDLL(None, use_errno=True)
-        self.libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
-        self.libc.ptrace.restype = ctypes.c_long
-
-    def __enter__(self):
-        if self.libc.ptrace(self.SEIZE, self.thread, None, None) != 0:
-            raise axiom.Missing(f"threads can't be stopped here (ptrace: {os.strerror(ctypes.get_errno())})")
-        self.libc.ptrace(self.INTERRUPT, self.thread, None, None)
-        os.waitpid(self.thread, 0x40000000)  # __WALL
-        return self
-
-    def __exit__(self, *_):
-        if self.libc.ptrace(self.DETACH, self.thread, None, None) != 0:  # the process has ended: its thread waits to be seen
-            with contextlib.suppress(ChildProcessError):
-                os.waitpid(self.thread, 0x40000000)
-
-
 def stalls(check, folder):
     """A step that hangs: 503 within its limit and a second, a line in the log, exit code 5 if wanted."""
     limit = 0.5
@@ -355,7 +332,7 @@ def stalls(check, folder):
         keep_busy(server)
         thread = axiom.engine_thread(server.process.pid)
         check(server.ask("GET", "/health/progress")[0] == 200, "progress before a stall")
-        with Held(thread):
+        with axiom.Stopped(thread):
             begin = time.monotonic()
             while server.ask("GET", "/health/progress")[0] != 503 and time.monotonic() < begin + serve.WAIT:
                 time.sleep(0.02)
@@ -370,7 +347,7 @@ def stalls(check, folder):
         print(f"a stalled step is told after {took:.2f} s, its limit is {limit} s")
     with running(artifact, *flags, "--watchdog", "abort", "--watchdog-time", "1") as server:
         keep_busy(server)
-        with Held(axiom.engine_thread(server.process.pid)):
+        with axiom.Stopped(axiom.engine_thread(server.process.pid)):
             check(server.says("this process ends", 20), f"no last line: {server.lines}")
             time.sleep(1)  # until it has
         check(server.wait() == 5, "exit code of the watchdog")
