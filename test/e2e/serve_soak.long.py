@@ -3,8 +3,8 @@
 
     serve_soak.long.py [--minutes N] [--clients N] [--model MODEL.axm]     default: 10 minutes, 8 clients, a tiny model
 
-Clients send chats, completions, streams that they leave, requests that they break off, slow reads, wrong requests, embeddings and the small
-endpoints, in an order that a seed gives. Every minute they pause: what the process holds then is compared with the first pause. Memory is
+Clients send chats, completions, streams that they leave, requests that they break off, slow reads, wrong requests, embeddings, constrained output,
+log probabilities of prompts and the small endpoints, in an order that a seed gives. Every minute they pause: what the process holds then is compared with the first pause. Memory is
 read every 10 s. `tools/verify serving 9` runs it for two hours.
 """
 import argparse
@@ -31,6 +31,10 @@ WRONG = [("/v1/completions", b"{"), ("/v1/completions", b'{"prompt": 5}'), ("/v1
          ("/v1/completions", b'{"prompt": "a", "max_tokens": 99999999}'), ("/v1/completions", b"[" * 3000), ("/tokenize", b'{"prompt": "\xff"}'),
          ("/v1/completions", b'{"prompt": "a", "model": "none"}'), ("/detokenize", b'{"tokens": [-1]}'), ("/v1/nothing", b"{}")]
 
+# A title of its own makes a schema that the cache of grammars has not.
+SCHEMA = {"type": "object", "properties": {"name": {"type": "string", "maxLength": 8}, "count": {"type": "integer", "minimum": -3, "maximum": 120}},
+          "required": ["count"], "additionalProperties": False}
+
 
 class Load:
     """Clients that work until told to pause or stop."""
@@ -48,7 +52,7 @@ class Load:
     def client(self, seed):
         dice = random.Random(seed)
         jobs = [self.completion] * 5 + [self.chat] * 4 + [self.stream] * 4 + [self.leave] * 4 + [self.break_off] * 2 + [self.wrong] * 3 + [
-            self.small] * 3 + [self.embed, self.slow]
+            self.small] * 3 + [self.embed, self.slow, self.prompt_logprobs] + [self.constrained] * 2
         while not self.over:
             if not self.resume.is_set():
                 self.paused.release()
@@ -159,6 +163,17 @@ class Load:
     def embed(self, dice):
         # 400: a server or model that gives none
         self.post("/v1/embeddings", (200, 400, 429), input=self.text(dice, 20))
+
+    def constrained(self, dice):
+        asked = dice.choice([{"structured_outputs": {"json": SCHEMA | {"title": str(dice.randint(0, 500))}}}, {"guided_regex": "[a-f]{2}-[0-9]{1,3}"},
+                             {"structured_outputs": {"choice": ["yes", "no"]}}])
+        # 400: a server without structured output
+        status, text = self.post("/v1/completions", (200, 400, 429), prompt=self.text(dice, 20), **(self.sampling(dice) | asked))
+        if status == 400 and b"built without" not in text:
+            self.problem(f"constrained: {text[:300]}")
+
+    def prompt_logprobs(self, dice):
+        self.post("/v1/completions", (200, 429), prompt=self.text(dice, 20), max_tokens=dice.randint(1, 5), prompt_logprobs=2)
 
 
 def holds(pid):
