@@ -85,6 +85,22 @@ void describe(CLI::App &app, CompilerOptions &options, bool &printTargets) {
                  format("Tokens of that text, at most; default: %u", calibrate::kDefaultTokens))
       ->type_name("N")
       ->check(CLI::Range(calibrate::kFewestTokens, 1u << 22));
+  app.add_option_function<std::vector<std::string>>(
+         "--schema",
+         [&options](const std::vector<std::string> &values) {
+           for (const std::string &value : values) {
+             size_t equals = value.find('=');
+             if (equals == std::string::npos || equals == 0 || equals + 1 == value.size())
+               throw CLI::ValidationError("--schema",
+                                          "expected NAME=FILE, but got '" + value + "'");
+             options.schemas.emplace_back(value.substr(0, equals), value.substr(equals + 1));
+           }
+         },
+         "JSON schema that requests to axiom-serve may name in response_format, compiled now; "
+         "repeatable")
+      ->type_name("NAME=FILE")
+      ->expected(1)
+      ->take_all();
   static const std::map<std::string, AxmKvType> kvTypes = {
       {"f32", AXM_KV_F32}, {"f16", AXM_KV_F16}, {"int8", AXM_KV_INT8}};
   app.add_option_function<std::string>(

@@ -9,6 +9,7 @@
 #include "compiler/driver/OutputCheck.h"
 #include "compiler/driver/Progress.h"
 #include "compiler/driver/Report.h"
+#include "compiler/driver/Schemas.h"
 #include "compiler/driver/Targets.h"
 #include "compiler/driver/TextOutput.h"
 #include "compiler/driver/TextSegments.h"
@@ -94,6 +95,7 @@ private:
   std::vector<TargetImage> images_;
   KernelTexts texts_;
   TextSegments segments_;
+  SchemaSegment schemas_;
   std::optional<calibrate::CalibrationText> calibrationText_;
   std::unique_ptr<calibrate::Calibration> calibration_; ///< null: without --calibrate
   WeightLayout layout_;
@@ -110,6 +112,9 @@ Status Compilation::checkFlags() const {
   if ((options_.emit != Emit::Artifact || options_.dryRun) && !options_.report.empty())
     return usage("--report tells of packed tensors, and --emit, --stop-after and --dry-run pack "
                  "none; leave one of them out");
+  if ((options_.emit != Emit::Artifact || options_.dryRun) && !options_.schemas.empty())
+    return usage("--schema adds to an artifact, and --emit, --stop-after and --dry-run write none; "
+                 "leave one of them out");
   if (options_.calibrate.empty() && options_.calibrateTokens != 0)
     return usage("--calibrate-tokens needs --calibrate FILE");
   if (options_.bits > 0 && !options_.quant.empty())
@@ -184,6 +189,10 @@ Status Compilation::readText() {
   haveText_ = true;
   progress_.stage("text");
   AXIOM_ASSIGN_OR_RETURN(segments_, compileText(source_->text()));
+  if (!options_.schemas.empty())
+    progress_.stage("schemas");
+  AXIOM_ASSIGN_OR_RETURN(schemas_,
+                         compileSchemas(options_.schemas, segments_.tokenizer, source_->config()));
   if (options_.calibrate.empty())
     return Status();
   const ModelConfig &config = source_->config();
@@ -299,6 +308,8 @@ std::vector<std::string> Compilation::recordedOptions() const {
     recorded.push_back("calibrate=" + calibrationText_->name);
     recorded.push_back(format("calibrate-tokens=%u", calibrationText_->tokens));
   }
+  for (const auto &[name, file] : options_.schemas)
+    recorded.push_back("schema=" + name);
   recorded.push_back(std::string("kv=") + kvCacheTypeName(plan_.kvType));
   for (const std::string &target : targets_)
     recorded.push_back("target=" + target);
@@ -370,12 +381,15 @@ Status Compilation::writeArtifact() {
   if (calibrationText_)
     digests_.push_back(
         {calibrationText_->name, sha256Hex(calibrationText_->sha256), calibrationText_->bytes});
+  digests_.insert(digests_.end(), schemas_.digests.begin(), schemas_.digests.end());
 
   AXIOM_ASSIGN_OR_RETURN(ArtifactWriter writer, ArtifactWriter::create(output_));
   if (!segments_.tokenizer.empty())
     AXIOM_RETURN_IF_ERROR(writer.addSegment(SegmentType::Tokenizer, segments_.tokenizer));
   if (!segments_.chatTemplate.empty())
     AXIOM_RETURN_IF_ERROR(writer.addSegment(SegmentType::Template, segments_.chatTemplate));
+  if (!schemas_.bytes.empty())
+    AXIOM_RETURN_IF_ERROR(writer.addSegment(SegmentType::Schemas, schemas_.bytes));
   for (const TargetImage &image : images_)
     if (image.target != borrowed_)
       AXIOM_RETURN_IF_ERROR(writer.addSegment(SegmentType::Code, image.bytes, image.target));

@@ -38,6 +38,7 @@ struct CompilerOptions {
   std::vector<std::pair<std::string, std::string>> overrides; ///< tensor name pattern -> format
   std::string calibrate;        ///< a text file; empty: weights are rounded without a text
   uint32_t calibrateTokens = 0; ///< at most; 0: calibrate::kDefaultTokens
+  std::vector<std::pair<std::string, std::string>> schemas; ///< name, file
   std::optional<AxmKvType> kvType;
   std::vector<std::string> targets; ///< "cuda:sm_90a,sm_80"; empty: every CPU level
   Emit emit = Emit::Artifact;

@@ -19,7 +19,8 @@ enum class SegmentType : uint32_t {
   Code = 1,
   Tokenizer = 2,
   Template = 3,
-  Golden = 4
+  Golden = 4,
+  Schemas = 6
 };
 
 struct SegmentRecord {

@@ -161,7 +161,7 @@ void decodeTensor(Decoder &d, const fb::Tensor &from, TensorInfo &to) {
 
 void decodeSegment(Decoder &d, const fb::Segment &from, SegmentInfo &to) {
   uint32_t kind = static_cast<uint32_t>(from.kind());
-  if (kind > static_cast<uint32_t>(SegmentKind::Debug))
+  if (kind > static_cast<uint32_t>(SegmentKind::Schemas))
     return d.fail(format("a segment has unknown kind %u", kind));
   to.kind = static_cast<SegmentKind>(kind);
   to.offset = from.offset();

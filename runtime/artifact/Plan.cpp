@@ -16,6 +16,8 @@ const char *segmentKindName(SegmentKind kind) {
     return "golden";
   case SegmentKind::Debug:
     return "debug";
+  case SegmentKind::Schemas:
+    return "schemas";
   }
   return "unknown";
 }

@@ -20,7 +20,8 @@ enum class SegmentKind : uint32_t {
   Tokenizer = 2,
   Template = 3,
   Golden = 4,
-  Debug = 5
+  Debug = 5,
+  Schemas = 6
 };
 
 const char *segmentKindName(SegmentKind kind);

@@ -298,7 +298,12 @@ void Engine::takeRows(const Slice &slice, uint32_t firstRow) {
     input.sample = sample.index;
     input.position = p + 1;
     if (sample.constraint) {
-      if (Status status = sample.constraint->fill(mask_); !status.ok())
+      auto begin = std::chrono::steady_clock::now();
+      Status status = sample.constraint->fill(mask_);
+      local_.maskNs += static_cast<uint64_t>(
+          std::chrono::nanoseconds(std::chrono::steady_clock::now() - begin).count());
+      ++local_.masks;
+      if (!status.ok())
         return endRequest(request, Finish::Error, status);
       input.mask = mask_;
     }

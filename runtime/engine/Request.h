@@ -111,6 +111,7 @@ struct Stats {
   uint64_t refused = 0, timedOut = 0;         ///< requests
   uint64_t drafts = 0, draftTokens = 0;       ///< guesses that steps computed along
   uint64_t acceptedDraftTokens = 0;           ///< of draftTokens: were right
+  uint64_t masks = 0, maskNs = 0;             ///< made by constraints, and the time that took
   bool asleep = false;
   uint64_t sleeps = 0;       ///< so far
   uint64_t queuedTokens = 0; ///< of prompts of which nothing is computed yet

@@ -6,7 +6,7 @@ import hashlib
 import re
 import struct
 
-KINDS = ["weights", "code", "tokenizer", "template", "golden", "debug"]
+KINDS = ["weights", "code", "tokenizer", "template", "golden", "debug", "schemas"]
 
 
 def field_order(schema_text):

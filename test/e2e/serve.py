@@ -54,6 +54,11 @@ class Served:
         found = re.search(rf"^axiom:{name}{{[^}}]*}} (\S+)$", text, re.M)
         return float(found.group(1)) if found else None
 
+    def labelled(self, name, label):
+        """A metric's values by one of its labels."""
+        text = self.ask("GET", "/metrics")[2].decode()
+        return {found[1]: float(found[2]) for found in re.finditer(rf'^axiom:{name}{{[^}}]*\b{label}="([^"]*)"[^}}]*}} (\S+)$', text, re.M)}
+
     def until(self, name, value):
         end = time.monotonic() + WAIT
         while self.metric(name) != value and time.monotonic() < end:

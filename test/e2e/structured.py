@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Constrained output of axiom-serve on a tiny model, whose own text is noise: every answer that ends by itself is what was asked for, drafts and
-streams change nothing, a keyword that can't be kept is named. Needs a build with xgrammar."""
+streams change nothing, a keyword that can't be kept is named, schemas of the artifact need no compilation. Needs a build with xgrammar."""
 import json
 import re
 import tempfile
@@ -25,6 +25,38 @@ def answers(server, **body):
         raise axiom.Failed(f"{status} {answer}")
     every = [(c["text"], c["finish_reason"]) for c in answer["choices"]]
     return [text for text, end in every if end == "stop"], every
+
+
+def named(folder, check):
+    """Schemas that the artifact carries."""
+    schema, model = f"{folder}/schema.json", f"{folder}/named.axm"
+    broken = f"{folder}/broken.json"
+    for path, text in ((schema, json.dumps(SCHEMA)), (broken, "{")):
+        with open(path, "w") as file:
+            file.write(text)
+    axiom.compile_model(axiom.TINY / "llama-rope3", model, "--quant", "q8", "--no-golden", "--target", "cpu:native", "--schema", f"thing={schema}",
+                        "--schema", f"other-2={schema}")
+    wrong = axiom.run(axiom.binary("axiomc"), axiom.TINY / "llama-rope3", "-o", f"{folder}/wrong.axm", "--schema", f"a={broken}")
+    check(wrong.status == 2 and "--schema a " in wrong.err and "no JSON" in wrong.err, f"a schema that is none: {wrong.status} {wrong.err}")
+    inline = {"type": "json_schema", "json_schema": {"name": "s", "schema": SCHEMA}}
+    server = Served(model)
+    try:
+        def ask(asked):
+            return answers(server, seed=1, response_format=asked)[1]
+
+        by_name = ask({"type": "json_schema", "json_schema": {"name": "thing"}})
+        counted = server.labelled("structured_output_grammars_total", "result")
+        check(counted == {"compiled": 0, "failed": 0, "reused": 1}, f"a schema of the artifact was compiled for a request: {counted}")
+        check(by_name == ask(inline), "a schema of the artifact gives another answer than the same in the request")
+        counted = server.labelled("structured_output_grammars_total", "result")
+        check(counted == {"compiled": 1, "failed": 0, "reused": 1}, f"grammars are miscounted: {counted}")
+        check(server.metric("structured_output_masks_total") > 10, "masks are not counted")
+        check(all(valid(text) for text, end in by_name if end == "stop"), f"by name: {by_name}")
+        status, _, answer = server.post("/v1/completions", prompt="a", response_format={"type": "json_schema", "json_schema": {"name": "none"}})
+        check(status == 400 and "thing, other-2" in answer["error"]["message"], f"an unknown name: {answer}")
+    finally:
+        server.process.terminate()
+        server.process.wait(60)
 
 
 def structured():
@@ -69,6 +101,7 @@ def structured():
             finally:
                 server.process.terminate()
                 server.process.wait(60)
+        named(folder, check)
         check(seen["0"] == seen["4"], "drafts change the answers")
         check(any(end == "stop" for _, end in seen["0"][:24]), "no answer by the schema ended by itself: nothing was shown")
     return problems

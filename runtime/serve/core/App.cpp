@@ -172,6 +172,7 @@ http::Response App::progress() const {
 
 ServerState App::state() const {
   ServerState state;
+  state.grammars = served_->constraints().counts();
   state.http = server_->counters();
   state.prefixCache = settings_.model.engine.prefixCache;
   state.stalls = watchdog_->stalls();

@@ -137,6 +137,10 @@ void Generation::begin() {
       [self]() -> Result<std::string> {
         if (self->responder_.closed())
           return {Code::Cancelled, "the client has gone"};
+        const std::string &names = self->served_.constraints().schemaNames();
+        if (self->request_.format.kind == OutputFormat::NamedSchema && !names.empty())
+          return {Code::Unsupported, "the artifact has no schema \"" + self->request_.format.text +
+                                         "\", but: " + names};
         return grammar::grammarText(self->request_, self->served_.toolFormat());
       },
       [self](Result<Constraints::GrammarPtr> grammar) {

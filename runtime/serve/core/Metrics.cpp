@@ -203,6 +203,9 @@ void Metrics::engine(std::string &out, const engine::Stats &s, const ServerState
   counter("spec_decode_num_draft_tokens_total", "Tokens of drafts.", s.draftTokens);
   counter("spec_decode_num_accepted_tokens_total", "Tokens of drafts that were right.",
           s.acceptedDraftTokens);
+  counter("structured_output_masks_total", "Token masks made by grammars.", s.masks);
+  line(out, "counter", "structured_output_mask_seconds_total", "Time of making them.",
+       asDouble(s.maskNs) * 1e-9);
   counter("engine_steps_total", "Steps of the engine.", s.steps);
   for (const char *state : {"awake", "weights_offloaded", "discard_all"})
     line(out, state[0] == 'a' ? "gauge" : nullptr, "engine_sleep_state",
@@ -262,6 +265,15 @@ void Metrics::server(std::string &out, const ServerState &state) const {
          "Requests refused and connections dropped by the HTTP layer.",
          asDouble(state.http.rejected[i]),
          std::string(",reason=\"") + http::reasonName(static_cast<http::Reason>(i)) + "\"");
+  const GrammarCounts &g = state.grammars;
+  const std::pair<const char *, uint64_t> results[] = {
+      {"compiled", g.compiled}, {"failed", g.failed}, {"reused", g.reused}};
+  for (const auto &[result, count] : results)
+    line(out, result == results[0].first ? "counter" : nullptr, "structured_output_grammars_total",
+         "Grammars of requests: compiled, failed to compile, or found.", asDouble(count),
+         std::string(",result=\"") + result + "\"");
+  line(out, "counter", "structured_output_compile_seconds_total",
+       "Time of compiling grammars, the queue for it left out.", asDouble(g.compileNs) * 1e-9);
   line(out, "counter", "log_lines_dropped_total", "Lines of the log that could not be written.",
        asDouble(state.logDropped));
   line(out, "counter", "log_lines_left_out_total", "Lines about errors above the limit on them.",

@@ -37,11 +37,18 @@ enum class Ending : uint8_t { Stop, Length, Abort, Error };
 inline constexpr size_t kEndings = 4;
 const char *endingName(Ending ending);
 
+/// Of grammars that requests ask for.
+struct GrammarCounts {
+  uint64_t compiled = 0, failed = 0, reused = 0;
+  uint64_t compileNs = 0;
+};
+
 /// What the rest of the server counts.
 struct ServerState {
   http::Counters http;
   bool prefixCache = false;
   uint64_t stalls = 0;
+  GrammarCounts grammars;
   uint64_t logDropped = 0, logLeftOut = 0; ///< lines
 };
 

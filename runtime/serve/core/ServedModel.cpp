@@ -38,9 +38,27 @@ Result<std::unique_ptr<ServedModel>> ServedModel::open(const ModelSettings &sett
     return grammar::vocabularyOf(*model->tokenizer, model->artifact->config().vocab,
                                  model->artifact->config().eos);
   });
+  AXIOM_RETURN_IF_ERROR(served->openSchemas());
   served->fingerprint_ = "axm-" + sha256Hex(model.artifact->digest()).substr(0, 12);
   served->created_ = std::time(nullptr);
   return served;
+}
+
+Status ServedModel::openSchemas() {
+  const Artifact &artifact = *model_->artifact;
+  const std::vector<SegmentInfo> &segments = artifact.metadata().segments;
+  for (size_t i = 0; i < segments.size(); ++i) {
+    if (segments[i].kind != SegmentKind::Schemas)
+      continue;
+    std::span<const uint8_t> bytes = artifact.segmentBytes(i);
+    if (Sha256::of(bytes) != segments[i].sha256)
+      return {Code::BadInput, "the schemas segment is damaged: its digest differs"};
+    AXIOM_ASSIGN_OR_RETURN(grammar::NamedSchemas schemas, grammar::readNamedSchemas(bytes));
+    if (!model_->tokenizer)
+      return {Code::BadInput, "the artifact has named schemas, but no tokenizer"};
+    AXIOM_RETURN_IF_ERROR(constraints_->open(schemas));
+  }
+  return {};
 }
 
 namespace {

@@ -56,6 +56,8 @@ public:
                                            std::vector<std::vector<int32_t>> &words) const;
 
 private:
+  Status openSchemas();
+
   std::shared_ptr<api::ModelState> model_;
   std::unique_ptr<engine::Engine> engine_;
   std::unique_ptr<Constraints> constraints_; ///< submits to the engine: ends before it

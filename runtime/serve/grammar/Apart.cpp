@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <exception>
 #include <fcntl.h>
+#include <functional>
 #include <poll.h>
 #include <random>
 #include <sys/prctl.h>
@@ -59,14 +60,23 @@ void writeAll(int to, const std::string &text) {
   }
 }
 
+/// What the child does: makes a grammar, which is then tried, and sends it back if that is asked.
+struct Task {
+  std::function<Result<std::shared_ptr<const Grammar>>()> make;
+  uint32_t vocab = 0;
+  bool send = false;
+};
+
 /// The first byte says how it went: '+', or the error's code above 'A'.
-std::string answer(Compiler &compiler, const std::string &ebnf, uint32_t vocab, size_t most) {
+std::string answer(const Task &task, size_t most) {
   try {
-    auto grammar = compiler.compile(ebnf);
-    Status status = grammar.ok() ? tryMasks(**grammar, vocab) : grammar.status();
+    auto grammar = task.make();
+    Status status = grammar.ok() ? tryMasks(**grammar, task.vocab) : grammar.status();
     if (!status.ok())
       return static_cast<char>('A' + static_cast<int>(status.code())) + status.message();
-    std::string text = "+" + (*grammar)->serialized();
+    std::string text = "+";
+    if (task.send)
+      text += (*grammar)->serialized();
     if (text.size() <= most)
       return text;
   } catch (const std::exception &) {
@@ -75,8 +85,7 @@ std::string answer(Compiler &compiler, const std::string &ebnf, uint32_t vocab, 
          std::string("the compiled grammar is too large: make the grammar smaller");
 }
 
-[[noreturn]] void work(int to, Compiler &compiler, const std::string &ebnf, uint32_t vocab,
-                       const ApartLimits &limits) {
+[[noreturn]] void work(int to, const Task &task, const ApartLimits &limits) {
   // Connections of the server must not stay open for this process's sake.
   auto pipe = static_cast<unsigned>(to);
   if (pipe > 3)
@@ -99,7 +108,7 @@ std::string answer(Compiler &compiler, const std::string &ebnf, uint32_t vocab, 
   sigaddset(&prof, SIGPROF);
   pthread_sigmask(SIG_UNBLOCK, &prof, nullptr);
   setitimer(ITIMER_PROF, &timer, nullptr);
-  writeAll(to, answer(compiler, ebnf, vocab, limits.result));
+  writeAll(to, answer(task, limits.result));
   _exit(0);
 }
 
@@ -126,16 +135,14 @@ bool readAll(int from, std::string &out, const ApartLimits &limits) {
   }
 }
 
-} // namespace
-
-Result<std::shared_ptr<const Grammar>> compileApart(Compiler &compiler, const std::string &ebnf,
-                                                    uint32_t vocab, const ApartLimits &limits) {
+/// What the child says: what it sent, or its error.
+Result<std::string> apart(const Task &task, const ApartLimits &limits) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0)
     return {Code::Overloaded, "no file descriptor is left to compile a grammar: try again"};
   pid_t child = fork();
   if (child == 0)
-    work(ends[1], compiler, ebnf, vocab, limits);
+    work(ends[1], task, limits);
   ::close(ends[1]);
   if (child < 0) {
     ::close(ends[0]);
@@ -150,14 +157,32 @@ Result<std::shared_ptr<const Grammar>> compileApart(Compiler &compiler, const st
   while (waitpid(child, &state, 0) < 0 && errno == EINTR) {
   }
   if (!whole || text.empty() || !WIFEXITED(state) || WEXITSTATUS(state) != 0)
-    return {
-        Code::Resource,
-        format("compiling the grammar takes more than %u ms of processor time, or %zu MiB: make "
-               "it smaller, with fewer or shorter repetitions",
-               limits.cpuMs, limits.memory >> 20)};
+    return {Code::Resource,
+            task.send
+                ? format("compiling the grammar takes more than %u ms of processor time, or %zu "
+                         "MiB: make it smaller, with fewer or shorter repetitions",
+                         limits.cpuMs, limits.memory >> 20)
+                : std::string("its grammar is damaged: reading it takes too long, or ends the "
+                              "process that tries")};
   if (text[0] != '+')
     return Status(static_cast<Code>(text[0] - 'A'), text.substr(1));
-  return compiler.read(text.substr(1));
+  return text.substr(1);
+}
+
+} // namespace
+
+Result<std::shared_ptr<const Grammar>> compileApart(Compiler &compiler, const std::string &ebnf,
+                                                    uint32_t vocab, const ApartLimits &limits) {
+  Task task{[&] { return compiler.compile(ebnf); }, vocab, /*send=*/true};
+  AXIOM_ASSIGN_OR_RETURN(std::string text, apart(task, limits));
+  return compiler.read(text);
+}
+
+Result<std::shared_ptr<const Grammar>> readApart(Compiler &compiler, const std::string &serialized,
+                                                 uint32_t vocab, const ApartLimits &limits) {
+  Task task{[&] { return compiler.read(serialized); }, vocab, /*send=*/false};
+  AXIOM_RETURN_IF_ERROR(apart(task, limits).status());
+  return compiler.read(serialized);
 }
 
 } // namespace axiom::serve::grammar

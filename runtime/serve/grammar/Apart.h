@@ -21,6 +21,10 @@ struct ApartLimits {
 /// what it has written. Resource when a limit is met or the copy dies.
 Result<std::shared_ptr<const Grammar>> compileApart(Compiler &compiler, const std::string &ebnf,
                                                     uint32_t vocab, const ApartLimits &limits = {});
+/// read() of what serialized() gave, once a copy of this process has done so and tried the masks of
+/// some tokens: bytes that would end the process end the copy. BadInput or Resource then.
+Result<std::shared_ptr<const Grammar>> readApart(Compiler &compiler, const std::string &serialized,
+                                                 uint32_t vocab, const ApartLimits &limits = {});
 
 } // namespace axiom::serve::grammar
 

@@ -72,7 +72,9 @@ Result<std::string> rootBody(RuleBook &rules, const Request &request, ToolFormat
   }
   case OutputFormat::NamedSchema:
     return Status(Code::Unsupported,
-                  "the artifact has no schema \"" + output.text + "\": give json_schema.schema");
+                  "the artifact has no schema \"" + output.text +
+                      "\": give json_schema.schema, or one that it was compiled with (axiomc "
+                      "--schema)");
   default:
     return Status(Code::Internal, "the output is free");
   }
@@ -115,6 +117,14 @@ std::string grammarKey(const Request &request, ToolFormat format) {
       add(choice);
   }
   return key;
+}
+
+std::string namedSchemaKey(const std::string &name) {
+  Request request;
+  request.format.kind = OutputFormat::NamedSchema;
+  request.format.text = name;
+  request.toolChoice.kind = ToolChoice::None;
+  return grammarKey(request, ToolFormat::None);
 }
 
 Result<std::string> grammarText(const Request &request, ToolFormat format) {

@@ -19,6 +19,8 @@ openai::ToolFormat forcedFormat(openai::ToolFormat format);
 /// What decides the grammar, and nothing else: equal for requests with equal grammars. Empty:
 /// the output is free.
 std::string grammarKey(const openai::Request &request, openai::ToolFormat format);
+/// That of a request for a schema of the artifact.
+std::string namedSchemaKey(const std::string &name);
 /// EBNF with the rule `root`, within the limits.
 Result<std::string> grammarText(const openai::Request &request, openai::ToolFormat format);
 

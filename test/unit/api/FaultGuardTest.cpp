@@ -12,7 +12,8 @@ using namespace axiom;
 
 namespace {
 
-/// A mapped file of 64 kB of ones. It has no name any more: a test that ends by a signal leaves nothing.
+/// A mapped file of 64 kB of ones. It has no name any more: a test that ends by a signal leaves
+/// nothing.
 struct Mapped {
   int fd;
   MappedFile file;
@@ -51,8 +52,7 @@ TEST(FaultGuardDeathTest, OtherFaultsEndTheProcess) {
   auto readUnguarded = [] {
     Mapped guarded, other;
     std::atomic<int> faults{0};
-    if (!addFaultGuard(guarded.file.bytes(), mark, &faults).ok() ||
-        ftruncate(other.fd, 0) != 0)
+    if (!addFaultGuard(guarded.file.bytes(), mark, &faults).ok() || ftruncate(other.fd, 0) != 0)
       return;
     const volatile uint8_t *bytes = other.file.bytes().data();
     std::exit(bytes[100]);

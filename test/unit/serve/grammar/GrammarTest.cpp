@@ -3,6 +3,7 @@
 #include "runtime/serve/grammar/Apart.h"
 #include "runtime/serve/grammar/Compiler.h"
 #include "runtime/serve/grammar/EbnfCheck.h"
+#include "runtime/serve/grammar/NamedSchemas.h"
 #include "runtime/serve/grammar/Regex.h"
 #include "runtime/serve/grammar/Schema.h"
 
@@ -64,11 +65,7 @@ std::shared_ptr<const Grammar> compiled(const std::string &ebnf) {
   return grammar.ok() ? *grammar : nullptr;
 }
 
-Result<std::string> schemaText(const std::string &schema) {
-  RuleBook rules(256 << 10);
-  AXIOM_ASSIGN_OR_RETURN(std::string root, addSchema(rules, schema));
-  return "root ::= " + root + "\n" + rules.text();
-}
+Result<std::string> schemaText(const std::string &schema) { return schemaGrammar(schema); }
 
 struct Case {
   const char *what;
@@ -279,6 +276,67 @@ TEST(Grammar, SerializedGrammarsAreTheSame) {
   EXPECT_EQ(match(**read, R"({"b")"), Match::No);
   for (const char *wrong : {"", "{", "{}", "[]", "null"})
     EXPECT_FALSE(compiler()->read(wrong).ok()) << wrong;
+}
+
+TEST(NamedSchemas, AreReadAsWritten) {
+  NamedSchemas all{"lib 1",
+                   {{"a-1", "{}", "x"}, {"B_2", R"({"type":"null"})", std::string(3, '\0')}}};
+  auto read = readNamedSchemas(writeNamedSchemas(all));
+  ASSERT_TRUE(read.ok()) << read.status().message();
+  EXPECT_EQ(read->library, all.library);
+  ASSERT_EQ(read->schemas.size(), 2u);
+  for (size_t i = 0; i < 2; ++i) {
+    EXPECT_EQ(read->schemas[i].name, all.schemas[i].name);
+    EXPECT_EQ(read->schemas[i].text, all.schemas[i].text);
+    EXPECT_EQ(read->schemas[i].compiled, all.schemas[i].compiled);
+  }
+}
+
+TEST(NamedSchemas, WrongNamesAndDamagedSegmentsAreRefused) {
+  for (const char *name : {"", "a b", "ä", "../x"})
+    EXPECT_FALSE(readNamedSchemas(writeNamedSchemas({"l", {{name, "{}", "x"}}})).ok()) << name;
+  EXPECT_FALSE(
+      readNamedSchemas(writeNamedSchemas({"l", {{std::string(65, 'a'), "{}", "x"}}})).ok());
+  EXPECT_FALSE(readNamedSchemas(writeNamedSchemas({"l", {{"a", "1", "x"}, {"a", "2", "y"}}})).ok());
+  const std::vector<uint8_t> whole =
+      writeNamedSchemas({"lib", {{"a", "{}", "xyz"}, {"b", "1", ""}}});
+  ASSERT_TRUE(readNamedSchemas(whole).ok());
+  size_t refused = 0;
+  for (size_t size = 0; size < whole.size(); ++size) {
+    std::vector<uint8_t> cut(whole.begin(), whole.begin() + static_cast<ptrdiff_t>(size));
+    refused += !readNamedSchemas(cut).ok();
+  }
+  EXPECT_GE(refused, whole.size() - 8); // behind the last value lies padding
+  for (size_t at = 0; at < whole.size(); ++at)
+    for (uint8_t value : {0x00, 0x7f, 0x80, 0xff}) {
+      std::vector<uint8_t> other = whole;
+      other[at] = value;
+      (void)readNamedSchemas(other); // refused or read: under the sanitizers, without a fault
+    }
+}
+
+TEST(NamedSchemas, GrammarsOfThisLibraryAreReadOthersCompiled) {
+  NEEDS_LIBRARY();
+  const char *schema = R"({"type":"object","properties":{"a":{"type":"null"}},"required":["a"]})";
+  std::string good = compiled(*schemaText(schema))->serialized();
+  struct Row {
+    const char *text;
+    std::string compiled, library;
+    bool ok;
+  } rows[] = {{schema, good, libraryName(), true},
+              {"no schema", good, libraryName(), true}, // not looked at
+              {schema, "damaged", "another 0.1", true}, // not looked at
+              {schema, "damaged", libraryName(), false},
+              {schema, good.substr(0, good.size() / 2), libraryName(), false},
+              {"no schema", good, "another 0.1", false}};
+  for (const Row &row : rows) {
+    auto grammar = openNamedSchema(*compiler(), {"s", row.text, row.compiled}, row.library, 258);
+    ASSERT_EQ(grammar.ok(), row.ok) << row.text << " " << row.compiled.substr(0, 9);
+    if (grammar.ok())
+      EXPECT_EQ(match(**grammar, R"({"a": null})"), Match::Whole);
+    else
+      EXPECT_NE(grammar.status().message().find("schema \"s\""), std::string::npos);
+  }
 }
 
 } // namespace
