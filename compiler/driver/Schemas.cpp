@@ -12,7 +12,7 @@ namespace {
 namespace grammar = serve::grammar;
 
 /// Nobody waits for an answer here: more than a server gives.
-constexpr grammar::ApartLimits kLimits = {.cpuMs = 60000, .wallMs = 600000};
+constexpr grammar::ApartLimits kLimits = {.cpuMs = 60000, .mostMs = 600000};
 constexpr size_t kMostBytes = 256u << 20; ///< of all compiled grammars
 
 struct SchemaCompiler {
@@ -20,7 +20,7 @@ struct SchemaCompiler {
   uint32_t vocab = 0;
 
   Result<grammar::NamedSchema> compile(const std::string &name, std::string_view text) {
-    AXIOM_ASSIGN_OR_RETURN(std::string ebnf, grammar::schemaGrammar(text));
+    AXIOM_ASSIGN_OR_RETURN(grammar::CheckedEbnf ebnf, grammar::schemaGrammar(text));
     AXIOM_ASSIGN_OR_RETURN(auto compiled, grammar::compileApart(*compiler, ebnf, vocab, kLimits));
     return grammar::NamedSchema{name, std::string(text), compiled->serialized()};
   }

@@ -16,7 +16,7 @@ namespace {
 
 /// Too large, or without an end, it may be; not wrong.
 void readable(const std::string &ebnf) {
-  Status status = checkEbnf(ebnf);
+  Status status = checkEbnf(ebnf).status();
   if (status.ok() || status.code() == Code::Resource ||
       status.message().find("never ends") != std::string::npos)
     return;
@@ -47,7 +47,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (named.ok() && !readNamedSchemas(writeNamedSchemas(*named)).ok())
       std::abort();
   } else {
-    (void)checkEbnf(text);
+    (void)checkEbnf(std::string(text));
   }
   return 0;
 }

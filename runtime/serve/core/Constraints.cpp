@@ -86,7 +86,7 @@ Result<Constraints::GrammarPtr> Constraints::make(const std::string &key, const 
 
 Result<Constraints::GrammarPtr> Constraints::compile(const std::string &key, const Maker &text) {
   try {
-    AXIOM_ASSIGN_OR_RETURN(std::string ebnf, text());
+    AXIOM_ASSIGN_OR_RETURN(grammar::CheckedEbnf ebnf, text());
     AXIOM_RETURN_IF_ERROR(makeCompiler());
     AXIOM_ASSIGN_OR_RETURN(GrammarPtr grammar, grammar::compileApart(*compiler_, ebnf, vocab_));
     keep(key, grammar);

@@ -26,7 +26,7 @@ class Constraints {
 public:
   using GrammarPtr = std::shared_ptr<const grammar::Grammar>;
   using Answer = std::function<void(Result<GrammarPtr>)>;
-  using Maker = std::function<Result<std::string>()>; ///< of the grammar's text
+  using Maker = std::function<Result<grammar::CheckedEbnf>()>;
   using Vocabulary = std::function<grammar::Vocabulary()>;
 
   Constraints(Vocabulary vocabulary, ConstraintLimits limits = {});

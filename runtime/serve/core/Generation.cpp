@@ -134,7 +134,7 @@ void Generation::begin() {
   auto self = shared_from_this();
   served_.constraints().get(
       key,
-      [self]() -> Result<std::string> {
+      [self]() -> Result<grammar::CheckedEbnf> {
         if (self->responder_.closed())
           return {Code::Cancelled, "the client has gone"};
         const std::string &names = self->served_.constraints().schemaNames();
@@ -156,7 +156,9 @@ ApiError Generation::grammarError(const Status &status) const {
   ApiError error = apiError(status, 1000);
   if (error.status != 400)
     return error;
-  std::string field = grammar::forcesCall(request_) ? "tools" : request_.format.field;
+  std::string field = grammar::forcesCall(request_) || grammar::guardsCalls(request_)
+                          ? "tools"
+                          : request_.format.field;
   const char *code = status.code() == Code::Unsupported ? "unsupported_value"
                      : status.code() == Code::Resource  ? "constraint_too_large"
                                                         : "invalid_value";

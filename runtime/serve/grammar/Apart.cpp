@@ -115,7 +115,7 @@ std::string answer(const Task &task, size_t most) {
 /// What the child writes until it ends; false when the time is over.
 bool readAll(int from, std::string &out, const ApartLimits &limits) {
   using Clock = std::chrono::steady_clock;
-  auto end = Clock::now() + std::chrono::milliseconds(limits.wallMs);
+  auto end = Clock::now() + std::chrono::milliseconds(uint64_t(limits.cpuMs) * limits.wallFactor);
   std::string piece(1 << 16, '\0');
   for (;;) {
     auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - Clock::now()).count();
@@ -171,10 +171,21 @@ Result<std::string> apart(const Task &task, const ApartLimits &limits) {
 
 } // namespace
 
-Result<std::shared_ptr<const Grammar>> compileApart(Compiler &compiler, const std::string &ebnf,
+Result<std::shared_ptr<const Grammar>> compileApart(Compiler &compiler, const CheckedEbnf &ebnf,
                                                     uint32_t vocab, const ApartLimits &limits) {
-  Task task{[&] { return compiler.compile(ebnf); }, vocab, /*send=*/true};
-  AXIOM_ASSIGN_OR_RETURN(std::string text, apart(task, limits));
+  ApartLimits own = limits;
+  uint64_t perClass = std::max<uint64_t>(uint64_t(limits.wideUs) * vocab / 1000000, 1);
+  uint64_t time = limits.cpuMs + std::min<uint64_t>(ebnf.wide, 1u << 20) * perClass;
+  if (time > std::max(limits.mostMs, limits.cpuMs))
+    return {Code::Resource,
+            format("the grammar has %llu places for one of many characters (each character of a "
+                   "string with a length is one); at most %llu are possible with this model's "
+                   "vocabulary: make it smaller, with fewer or shorter repetitions",
+                   static_cast<unsigned long long>(ebnf.wide),
+                   static_cast<unsigned long long>((limits.mostMs - limits.cpuMs) / perClass))};
+  own.cpuMs = static_cast<uint32_t>(time);
+  Task task{[&] { return compiler.compile(ebnf.text); }, vocab, /*send=*/true};
+  AXIOM_ASSIGN_OR_RETURN(std::string text, apart(task, own));
   return compiler.read(text);
 }
 

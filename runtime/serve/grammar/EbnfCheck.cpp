@@ -19,7 +19,12 @@ bool nameByte(char c) { return nameStart(c) || c == '-' || c == '.' || (c >= '0'
 /// A part of a rule's body. It is complete once `missing` of its children have texts that end.
 struct Node {
   uint32_t missing = 0;
-  uint64_t elements = 1;
+  uint64_t elements = 1, wide = 0;
+
+  void add(const Node &part, uint64_t times = 1) {
+    elements = std::min(kHuge, elements + part.elements * times);
+    wide = std::min(kHuge, wide + part.wide * times);
+  }
 };
 
 class Checker {
@@ -46,14 +51,15 @@ public:
     auto root = rules_.find("root");
     if (root == rules_.end())
       return {Code::InvalidArgument, "the grammar has no rule \"root\": it is where a text begins"};
-    if (elements_ > limits_.elements)
+    if (all_.elements > limits_.elements)
       return {Code::Resource,
               format("the grammar has %llu elements with its repetitions written out, at most "
                      "%llu are possible",
-                     static_cast<unsigned long long>(elements_),
+                     static_cast<unsigned long long>(all_.elements),
                      static_cast<unsigned long long>(limits_.elements))};
     return ends();
   }
+  uint64_t wide() const { return all_.wide; }
 
 private:
   struct Rule {
@@ -102,8 +108,8 @@ private:
     return is;
   }
 
-  uint32_t make(uint32_t missing, uint64_t elements) {
-    nodes_.push_back({missing, elements});
+  uint32_t make(uint32_t missing, uint64_t elements, uint64_t wide = 0) {
+    nodes_.push_back({missing, elements, wide});
     parents_.emplace_back();
     return static_cast<uint32_t>(nodes_.size() - 1);
   }
@@ -131,7 +137,7 @@ private:
     Rule &rule = named(own);
     rule.body = body;
     parents_[body].push_back(rule.node);
-    elements_ = std::min(kHuge, elements_ + nodes_[body].elements);
+    all_.add(nodes_[body]);
   }
 
   uint32_t choices(uint32_t depth) {
@@ -145,7 +151,7 @@ private:
       if (!error_.ok())
         return out;
       parents_[part].push_back(out);
-      nodes_[out].elements = std::min(kHuge, nodes_[out].elements + nodes_[part].elements);
+      nodes_[out].add(nodes_[part]);
       skip();
       if (peek() != '|')
         return out;
@@ -165,7 +171,7 @@ private:
       ++count;
       parents_[part].push_back(out);
       ++nodes_[out].missing;
-      nodes_[out].elements = std::min(kHuge, nodes_[out].elements + nodes_[part].elements);
+      nodes_[out].add(nodes_[part]);
     }
     if (count == 0)
       fail("something is expected here; \"\" is the empty text");
@@ -202,8 +208,8 @@ private:
     skip();
     if (peek() == '*' || peek() == '+' || peek() == '?' || peek() == '{')
       fail("two repetitions follow each other: use brackets");
-    uint32_t out = make(least == 0 ? 0 : 1,
-                        std::min(kHuge, nodes_[node].elements * std::max<uint64_t>(most, 1)));
+    uint32_t out = make(least == 0 ? 0 : 1, 0);
+    nodes_[out].add(nodes_[node], std::max<uint64_t>(most, 1));
     parents_[node].push_back(out);
     return out;
   }
@@ -253,7 +259,8 @@ private:
       if (peek() != end)
         fail(c == '"' ? "a '\"' has no second one in its line" : "a '[' has no ']' in its line");
       ++at_;
-      return make(0, c == '"' ? std::max<uint64_t>(elements, 1) : wide || elements > 160 ? 64 : 1);
+      wide = c == '[' && (wide || elements > 160);
+      return make(0, c == '"' ? std::max<uint64_t>(elements, 1) : wide ? 64 : 1, wide);
     }
     if (nameStart(c)) {
       std::string_view used = name();
@@ -298,13 +305,15 @@ private:
   std::vector<Node> nodes_;
   std::vector<std::vector<uint32_t>> parents_;
   std::unordered_map<std::string, Rule> rules_;
-  uint64_t elements_ = 0;
+  Node all_{0, 0, 0};
 };
 
 } // namespace
 
-Status checkEbnf(std::string_view text, const EbnfLimits &limits) {
-  return Checker(text, limits).check();
+Result<CheckedEbnf> checkEbnf(std::string text, const EbnfLimits &limits) {
+  Checker checker(text, limits);
+  AXIOM_RETURN_IF_ERROR(checker.check());
+  return CheckedEbnf{std::move(text), checker.wide()};
 }
 
 } // namespace axiom::serve::grammar

@@ -5,7 +5,7 @@
 #include "runtime/base/Status.h"
 
 #include <cstdint>
-#include <string_view>
+#include <string>
 
 namespace axiom::serve::grammar {
 
@@ -19,11 +19,19 @@ struct EbnfLimits {
   uint64_t elements = 32768;
 };
 
+/// EBNF that the check has taken.
+struct CheckedEbnf {
+  std::string text;
+  /// Classes of more than 16 characters, all repetitions written out: each costs the library a walk
+  /// through the vocabulary.
+  uint64_t wide = 0;
+};
+
 /// Rules `name ::= body`, the first or one called `root` being the start: strings, classes in
 /// brackets, groups, `|`, `*`, `+`, `?`, `{n}`, `{n,}`, `{n,m}`, comments behind `#`. Refuses what
 /// is beyond the limits, names that have no rule, and grammars in which no text is ever complete.
 /// In time and memory linear in the text.
-Status checkEbnf(std::string_view text, const EbnfLimits &limits = {});
+Result<CheckedEbnf> checkEbnf(std::string text, const EbnfLimits &limits = {});
 
 } // namespace axiom::serve::grammar
 

@@ -16,12 +16,10 @@ bool isSchemaName(std::string_view name) {
   });
 }
 
-Result<std::string> schemaGrammar(std::string_view schema) {
+Result<CheckedEbnf> schemaGrammar(std::string_view schema) {
   RuleBook rules(EbnfLimits{}.bytes);
   AXIOM_ASSIGN_OR_RETURN(std::string root, addSchema(rules, schema));
-  std::string text = "root ::= " + root + "\n" + rules.text();
-  AXIOM_RETURN_IF_ERROR(checkEbnf(text));
-  return text;
+  return checkEbnf("root ::= " + root + "\n" + rules.text());
 }
 
 std::vector<uint8_t> writeNamedSchemas(const NamedSchemas &all) {
@@ -75,7 +73,7 @@ Result<std::shared_ptr<const Grammar>> openNamedSchema(Compiler &compiler,
   auto open = [&]() -> Result<std::shared_ptr<const Grammar>> {
     if (library == libraryName())
       return readApart(compiler, schema.compiled, vocab, limits);
-    AXIOM_ASSIGN_OR_RETURN(std::string ebnf, schemaGrammar(schema.text));
+    AXIOM_ASSIGN_OR_RETURN(CheckedEbnf ebnf, schemaGrammar(schema.text));
     return compileApart(compiler, ebnf, vocab, limits);
   };
   auto grammar = open();

@@ -30,7 +30,7 @@ struct NamedSchemas {
 
 bool isSchemaName(std::string_view name);
 /// EBNF of a schema alone, with the rule `root`, within the limits of checkEbnf().
-Result<std::string> schemaGrammar(std::string_view schema);
+Result<CheckedEbnf> schemaGrammar(std::string_view schema);
 
 std::vector<uint8_t> writeNamedSchemas(const NamedSchemas &schemas);
 /// BadInput for bytes that are no such segment, names that are none or come twice.

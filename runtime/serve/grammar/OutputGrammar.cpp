@@ -5,6 +5,7 @@
 #include "runtime/serve/grammar/Schema.h"
 #include "runtime/serve/openai/Json.h"
 
+#include <algorithm>
 #include <vector>
 
 namespace axiom::serve::grammar {
@@ -22,7 +23,8 @@ Result<std::string> callRule(RuleBook &rules, const Request &request, const char
     if (request.toolChoice.kind == ToolChoice::Named && function.name != request.toolChoice.name)
       continue;
     std::string value;
-    if (function.parameters.text.empty() || function.parameters.text == "{}") {
+    bool free = guardsCalls(request) && !function.strict;
+    if (free || function.parameters.text.empty() || function.parameters.text == "{}") {
       value = addAnyObject(rules);
     } else {
       auto rule = addSchema(rules, function.parameters.text);
@@ -35,6 +37,33 @@ Result<std::string> callRule(RuleBook &rules, const Request &request, const char
     calls.push_back(rules.add("call", literal(begin) + " " + value + " \"}\""));
   }
   return rules.add("calls", anyOf(calls));
+}
+
+/// Any text in which what the parser takes for a call is one.
+Result<CheckedEbnf> guardedGrammar(const Request &request, ToolFormat format) {
+  RuleBook rules(kMaxGrammar);
+  bool several = request.parallelToolCalls;
+  AXIOM_ASSIGN_OR_RETURN(
+      std::string call,
+      callRule(rules, request, format == ToolFormat::Llama3 ? "parameters" : "arguments"));
+  std::string root, checked;
+  if (format == ToolFormat::Hermes) {
+    std::string tag = rules.add("tagged", "\"\\n\" " + call + " \"\\n</tool_call>\"");
+    // The library's own form for text with tags in it, which the check does not know.
+    root = "TagDispatch((\"<tool_call>\", " + tag +
+           "), loop_after_dispatch=" + (several ? "true" : "false") + ")";
+    checked = tag;
+  } else {
+    // A call begins the answer or there is none.
+    std::string calls = several ? call + " (\"; \" " + call + ")*" : call;
+    std::string any = charClass(complement({}));
+    std::string space = charClass({{'\t', '\n'}, {'\r', '\r'}, {' ', ' '}});
+    std::string begin = charClass(complement({{'\t', '\n'}, {'\r', '\r'}, {' ', ' '}, {'{', '{'}}));
+    root = checked = calls + " | " + space + "* (" + begin + " " + any + "*)?";
+  }
+  AXIOM_ASSIGN_OR_RETURN(CheckedEbnf out, checkEbnf("root ::= " + checked + "\n" + rules.text()));
+  out.text = "root ::= " + root + "\n" + rules.text();
+  return out;
 }
 
 Result<std::string> toolGrammar(RuleBook &rules, const Request &request, ToolFormat format) {
@@ -88,6 +117,12 @@ bool forcesCall(const Request &request) {
           request.toolChoice.kind == ToolChoice::Named);
 }
 
+bool guardsCalls(const Request &request) {
+  return request.endpoint == Endpoint::ChatCompletions && !forcesCall(request) &&
+         request.toolChoice.kind != ToolChoice::None && request.format.kind == OutputFormat::Text &&
+         std::ranges::any_of(request.tools, [](const Tool &t) { return t.function.strict; });
+}
+
 ToolFormat forcedFormat(ToolFormat format) {
   return format == ToolFormat::Hermes || format == ToolFormat::Llama3 ? format : ToolFormat::Json;
 }
@@ -110,6 +145,13 @@ std::string grammarKey(const Request &request, ToolFormat format) {
         add(tool.function.name);
         add(tool.function.parameters.text);
       }
+  } else if (guardsCalls(request) && format != ToolFormat::None) {
+    key = std::string("strict ") + toolFormatName(format) +
+          (request.parallelToolCalls ? " several " : " one ");
+    for (const Tool &tool : request.tools) {
+      add(tool.function.name);
+      add(tool.function.strict ? tool.function.parameters.text : "");
+    }
   } else if (request.format.kind != OutputFormat::Text) {
     key = std::to_string(request.format.kind) + " ";
     add(request.format.text);
@@ -127,7 +169,14 @@ std::string namedSchemaKey(const std::string &name) {
   return grammarKey(request, ToolFormat::None);
 }
 
-Result<std::string> grammarText(const Request &request, ToolFormat format) {
+Result<CheckedEbnf> grammarText(const Request &request, ToolFormat format) {
+  if (guardsCalls(request)) {
+    if (format != ToolFormat::Hermes && format != ToolFormat::Llama3)
+      return {Code::Unsupported,
+              "strict: this model's calls begin with a special token, which no grammar can name: "
+              "leave strict out, or force a call by tool_choice"};
+    return guardedGrammar(request, format);
+  }
   std::string text;
   if (!forcesCall(request) && request.format.kind == OutputFormat::Grammar) {
     text = request.format.text;
@@ -140,8 +189,7 @@ Result<std::string> grammarText(const Request &request, ToolFormat format) {
                             kMaxGrammar)};
     text = "root ::= " + body + "\n" + rules.text();
   }
-  AXIOM_RETURN_IF_ERROR(checkEbnf(text));
-  return text;
+  return checkEbnf(std::move(text));
 }
 
 } // namespace axiom::serve::grammar

@@ -3,6 +3,7 @@
 #define AXIOM_RUNTIME_SERVE_GRAMMAR_OUTPUTGRAMMAR_H
 
 #include "runtime/base/Status.h"
+#include "runtime/serve/grammar/EbnfCheck.h"
 #include "runtime/serve/openai/Request.h"
 #include "runtime/serve/openai/ToolCalls.h"
 
@@ -12,6 +13,8 @@ namespace axiom::serve::grammar {
 
 /// True if tool_choice forces a call: the answer is calls and nothing else.
 bool forcesCall(const openai::Request &request);
+/// True if the answer is free, but a call in it has to follow its function's schema (`strict`).
+bool guardsCalls(const openai::Request &request);
 /// The form in which a model of that form is made to write its calls: its own, or JSON where that
 /// begins with a special token, which no grammar can name.
 openai::ToolFormat forcedFormat(openai::ToolFormat format);
@@ -22,7 +25,7 @@ std::string grammarKey(const openai::Request &request, openai::ToolFormat format
 /// That of a request for a schema of the artifact.
 std::string namedSchemaKey(const std::string &name);
 /// EBNF with the rule `root`, within the limits.
-Result<std::string> grammarText(const openai::Request &request, openai::ToolFormat format);
+Result<CheckedEbnf> grammarText(const openai::Request &request, openai::ToolFormat format);
 
 } // namespace axiom::serve::grammar
 

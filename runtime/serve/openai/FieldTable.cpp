@@ -178,7 +178,7 @@ constexpr Field kFields[] = {
   {.name = "name", .in = kFunction, .types = kString, .needed = kFunction, .pattern = kNamePattern, .doc = "The function's name", .example = R"("get_weather")", .store = store<&Function::name>},
   {.name = "description", .in = kFunction, .types = kString, .doc = "What it does, for the model", .store = store<&Function::description>},
   {.name = "parameters", .in = kFunction, .types = kObject, .doc = "A JSON schema of the arguments", .example = R"({"type":"object","properties":{}})", .store = store<&Function::parameters>},
-  {.name = "strict", .in = kFunction, .types = kBool, .byDefault = "false", .doc = "Whether arguments must follow the schema", .store = store<&Function::strict>},
+  {.name = "strict", .in = kFunction, .types = kBool, .byDefault = "false", .doc = "Whether arguments of a call that the model makes must follow the schema; those of a forced call do in any case", .store = store<&Function::strict>},
 
   {.name = "type", .in = kChoice, .types = kString, .needed = kChoice, .values = kFunctionOnly, .doc = "Kind of the choice", .reason = "other tools than functions are not known", .store = store<&ToolChoiceObject::type>},
   {.name = "function", .in = kChoice, .types = kObject, .needed = kChoice, .doc = "The function to call", .child = Scope::NamedFunction, .store = store<&ToolChoiceObject::function>},

@@ -4,6 +4,7 @@
 #include "runtime/serve/grammar/Compiler.h"
 #include "runtime/serve/grammar/EbnfCheck.h"
 #include "runtime/serve/grammar/NamedSchemas.h"
+#include "runtime/serve/grammar/OutputGrammar.h"
 #include "runtime/serve/grammar/Regex.h"
 #include "runtime/serve/grammar/Schema.h"
 
@@ -58,14 +59,17 @@ Match match(const Grammar &grammar, std::string_view text) {
 }
 
 std::shared_ptr<const Grammar> compiled(const std::string &ebnf) {
-  Status checked = checkEbnf(ebnf);
+  Status checked = checkEbnf(ebnf).status();
   EXPECT_TRUE(checked.ok()) << checked.message() << "\n" << ebnf;
   auto grammar = compiler()->compile(ebnf);
   EXPECT_TRUE(grammar.ok()) << grammar.status().message() << "\n" << ebnf;
   return grammar.ok() ? *grammar : nullptr;
 }
 
-Result<std::string> schemaText(const std::string &schema) { return schemaGrammar(schema); }
+Result<std::string> schemaText(const std::string &schema) {
+  AXIOM_ASSIGN_OR_RETURN(CheckedEbnf ebnf, schemaGrammar(schema));
+  return std::move(ebnf.text);
+}
 
 struct Case {
   const char *what;
@@ -242,7 +246,7 @@ TEST(Grammar, CheckedGrammars) {
       {"root ::= \"\xff\"", "UTF-8"},
   };
   for (const auto &[text, message] : cases) {
-    Status status = checkEbnf(text);
+    Status status = checkEbnf(text).status();
     ASSERT_FALSE(status.ok()) << text.substr(0, 100);
     EXPECT_NE(status.message().find(message), std::string::npos) << text.substr(0, 100) << "\n"
                                                                  << status.message();
@@ -251,10 +255,10 @@ TEST(Grammar, CheckedGrammars) {
 
 TEST(Grammar, WhatTakesTooLongOrTooMuchIsStopped) {
   NEEDS_LIBRARY();
-  auto good = compileApart(*compiler(), "root ::= \"a\" [b-d]*\n", 258);
+  auto good = compileApart(*compiler(), {"root ::= \"a\" [b-d]*\n"}, 258);
   ASSERT_TRUE(good.ok()) << good.status().message();
   EXPECT_EQ(match(**good, "abd"), Match::Whole);
-  EXPECT_EQ(compileApart(*compiler(), "root ::= [", 258).status().code(), Code::InvalidArgument);
+  EXPECT_EQ(compileApart(*compiler(), {"root ::= ["}, 258).status().code(), Code::InvalidArgument);
   std::string doubling = "root ::= r0\n";
   for (int i = 0; i < 1500; ++i) {
     std::string next = "r" + std::to_string(i + 1);
@@ -262,7 +266,11 @@ TEST(Grammar, WhatTakesTooLongOrTooMuchIsStopped) {
   }
   doubling += "r1500 ::= \"z\"\n";
   ASSERT_TRUE(checkEbnf(doubling).ok());
-  EXPECT_EQ(compileApart(*compiler(), doubling, 258).status().code(), Code::Resource);
+  EXPECT_EQ(compileApart(*compiler(), {doubling}, 258).status().code(), Code::Resource);
+  // Wide classes get more time, up to what is refused without a try.
+  EXPECT_EQ(checkEbnf("root ::= ([a-z] | [x] | \"abc\"){3,5} r\nr ::= [^a]?")->wide, 6u);
+  Status many = compileApart(*compiler(), {"root ::= \"a\"\n", 400}, 150000).status();
+  EXPECT_NE(many.message().find("at most 125 are possible"), std::string::npos) << many.message();
 }
 
 TEST(Grammar, SerializedGrammarsAreTheSame) {
@@ -276,6 +284,58 @@ TEST(Grammar, SerializedGrammarsAreTheSame) {
   EXPECT_EQ(match(**read, R"({"b")"), Match::No);
   for (const char *wrong : {"", "{", "{}", "[]", "null"})
     EXPECT_FALSE(compiler()->read(wrong).ok()) << wrong;
+}
+
+TEST(Grammar, StrictCallsInFreeText) {
+  NEEDS_LIBRARY();
+  serve::openai::Request request;
+  request.parallelToolCalls = true;
+  serve::openai::Tool strict, loose;
+  strict.function.name = "add";
+  strict.function.strict = true;
+  strict.function.parameters.text =
+      R"({"type":"object","properties":{"a":{"type":"integer"}},"required":["a"]})";
+  loose.function.name = "say";
+  loose.function.parameters.text = strict.function.parameters.text;
+  request.tools = {strict, loose};
+  auto expect = [&](serve::openai::ToolFormat format, const Case &c) {
+    auto text = grammarText(request, format);
+    ASSERT_TRUE(text.ok()) << text.status().message();
+    auto grammar = compiler()->compile(text->text);
+    ASSERT_TRUE(grammar.ok()) << grammar.status().message() << "\n" << text->text;
+    for (const char *valid : c.valid)
+      EXPECT_EQ(match(**grammar, valid), Match::Whole) << text->text << "\n" << valid;
+    for (const char *wrong : c.wrong)
+      EXPECT_NE(match(**grammar, wrong), Match::Whole) << text->text << "\n" << wrong;
+  };
+  const char *two = "<tool_call>\n{\"name\": \"add\", \"arguments\": {\"a\": 1}}\n</tool_call>\n"
+                    "<tool_call>\n{\"name\": \"add\", \"arguments\": {\"a\": 2}}\n</tool_call>";
+  Case hermes{
+      "",
+      {"", "any text { \"é\" <tool",
+       "so: <tool_call>\n{\"name\": \"add\", \"arguments\": "
+       "{\"a\": 1}}\n</tool_call> done",
+       two, "<tool_call>\n{\"name\": \"say\", \"arguments\": {\"x\": [null]}}\n</tool_call>"},
+      {"<tool_call>",
+       "<tool_call>\n{\"name\": \"add\", \"arguments\": {\"a\": \"1\"}}\n"
+       "</tool_call>",
+       "<tool_call>\n{\"name\": \"other\", \"arguments\": {}}\n</tool_call>", "x<tool_call> y"}};
+  expect(serve::openai::ToolFormat::Hermes, hermes);
+  expect(
+      serve::openai::ToolFormat::Llama3,
+      {"",
+       {"", " \n", "text {\"name\": 1}", "{\"name\": \"add\", \"parameters\": {\"a\": 1}}",
+        "{\"name\": \"add\", \"parameters\": {\"a\": 1}}; {\"name\": \"say\", \"parameters\": {}}"},
+       {"{", " {\"x\": 1}", "{\"name\": \"add\", \"parameters\": {\"a\": null}}"}});
+  std::string several = grammarKey(request, serve::openai::ToolFormat::Hermes);
+  request.parallelToolCalls = false;
+  EXPECT_NE(grammarKey(request, serve::openai::ToolFormat::Hermes), several);
+  expect(serve::openai::ToolFormat::Hermes, {"", {""}, {two}});
+  EXPECT_EQ(grammarText(request, serve::openai::ToolFormat::Mistral).status().code(),
+            Code::Unsupported);
+  EXPECT_EQ(grammarKey(request, serve::openai::ToolFormat::None), ""); // no call is ever read
+  request.tools = {loose};
+  EXPECT_EQ(grammarKey(request, serve::openai::ToolFormat::Hermes), "");
 }
 
 TEST(NamedSchemas, AreReadAsWritten) {

@@ -113,8 +113,8 @@ int main(int count, char **words) {
           .string(codeName(text.status().code()));
     } else {
       start = Clock::now();
-      auto grammar = (*compiler)->compile(*text);
-      json.key("compile").number(since(start)).key("bytes").natural(text->size());
+      auto grammar = (*compiler)->compile(text->text);
+      json.key("compile").number(since(start)).key("bytes").natural(text->text.size());
       if (!grammar.ok()) {
         json.key("error").string(grammar.status().message());
       } else {
