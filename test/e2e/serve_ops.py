@@ -147,6 +147,19 @@ def keys(check, folder):
         check(wrong.status == 2 and says in wrong.err, f"{flags}: exit {wrong.status}: {wrong.err}")
 
 
+def prefixes(check, folder):
+    """Whose prefixes a client finds: everybody's, or with --prefix-caching-per-key its own."""
+    file, body = folder / "keys", {"prompt": [5] * 200, "max_tokens": 1}
+    file.write_text(f"{ALICE} alice\n{BOB} bob\n{CAROL} alice\n")
+    for flags, expected in (((), [False, True, True, True]), (("--prefix-caching-per-key",), [False, True, False, True])):
+        with running(tiny(folder), "--api-key-file", file, *flags) as server:
+            found = []
+            for key in (ALICE, ALICE, BOB, CAROL):
+                usage = json.loads(server.ask("POST", "/v1/completions", body, key=key)[2])["usage"]
+                found.append(usage["prompt_tokens_details"]["cached_tokens"] > 0)
+            check(found == expected, f"{flags}: prefixes found: {found}")
+
+
 def turns(check, folder):
     """A client with one request is not last behind another's many."""
     file = folder / "keys"
@@ -494,4 +507,4 @@ class Logged(Server):
 
 
 if __name__ == "__main__":
-    axiom.main_of(keys, turns, logs, config, stalls, sleeps, encrypted, ends)
+    axiom.main_of(keys, prefixes, turns, logs, config, stalls, sleeps, encrypted, ends)

@@ -25,7 +25,7 @@ struct Flags {
   uint64_t context = 0, maxQueuedTokens = 0;
   double maxQueueSeconds = 0, drainSeconds = 30, drainDelaySeconds = 0;
   uint32_t maxStepMs = 0, draftTokens = 4;
-  bool noPrefixCaching = false, noPage = false;
+  bool noPrefixCaching = false, prefixesPerKey = false, noPage = false;
 
   void add(CLI::App &app);
 };
@@ -76,6 +76,9 @@ void Flags::add(CLI::App &app) {
       ->type_name("N");
   app.add_flag("--no-enable-prefix-caching", noPrefixCaching,
                "Compute every prompt from its first token");
+  app.add_flag("--prefix-caching-per-key", prefixesPerKey,
+               "Clients of different API keys share no prefixes, so that none can tell by the time "
+               "what another has asked");
   app.add_option(
          "--embedding-pooling", pooling,
          "What an embedding is of, where a request does not say it: the mean over all tokens, "
@@ -136,6 +139,7 @@ Expected<serve::AppSettings> settingsOf(const Flags &flags) {
   e.memoryLimit = *memory;
   e.weightsResident = flags.model.load != "map";
   e.prefixCache = !flags.noPrefixCaching;
+  model.prefixesPerKey = flags.prefixesPerKey;
   e.maxStepMs = flags.maxStepMs;
   e.maxDraftTokens = flags.draftTokens;
   e.admission.maxRequests = UINT32_MAX;

@@ -97,8 +97,11 @@ engine::RequestSpec Generation::spec(const Prompt &prompt, size_t index) const {
   spec.numSamples = count(r.n);
   spec.priority = static_cast<int32_t>(std::clamp<int64_t>(r.priority, INT32_MIN, INT32_MAX));
   spec.key = note_->client.id;
-  if (!r.cacheSalt.empty())
-    spec.cacheSalt = std::make_shared<const std::string>(r.cacheSalt);
+  std::string salt = r.cacheSalt;
+  if (served_.prefixesPerKey())
+    salt = std::to_string(spec.key) + " " + salt;
+  if (!salt.empty())
+    spec.cacheSalt = std::make_shared<const std::string>(std::move(salt));
   return spec;
 }
 

@@ -12,6 +12,7 @@ using namespace openai;
 
 Result<std::unique_ptr<ServedModel>> ServedModel::open(const ModelSettings &settings) {
   auto served = std::make_unique<ServedModel>();
+  served->prefixesPerKey_ = settings.prefixesPerKey;
   AXIOM_ASSIGN_OR_RETURN(served->model_, api::openModel(settings.path, settings.open,
                                                         /*guardFaults=*/true, settings.device));
   const api::ModelState &model = *served->model_;

@@ -22,6 +22,7 @@ struct ModelSettings {
   OpenOptions open;
   engine::EngineSettings engine;
   std::vector<std::string> names; ///< under which it is served; empty: the artifact's own
+  bool prefixesPerKey = false;    ///< clients share no KV memory
 };
 
 /// A prompt of a request, ready for the engine.
@@ -43,6 +44,7 @@ public:
   const std::string &fingerprint() const { return fingerprint_; }
   int64_t created() const { return created_; }
   openai::ToolFormat toolFormat() const { return toolFormat_; }
+  bool prefixesPerKey() const { return prefixesPerKey_; }
   Constraints &constraints() const { return *constraints_; }
 
   /// The conversation through the chat template.
@@ -63,6 +65,7 @@ private:
   std::unique_ptr<Constraints> constraints_; ///< submits to the engine: ends before it
   openai::ServerLimits limits_;
   openai::ToolFormat toolFormat_ = openai::ToolFormat::None;
+  bool prefixesPerKey_ = false;
   bool knowsCalls_ = false; ///< its chat template
   std::string fingerprint_;
   int64_t created_ = 0;
