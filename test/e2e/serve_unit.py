@@ -169,6 +169,9 @@ def confined(check, folder):
             ask = {"prompt": "the quick", "max_tokens": 16, "temperature": 0, "ignore_eos": True}
             status, _, text = server.ask("POST", "/v1/completions", ask)
             check(status == 200 and json.loads(text)["usage"]["completion_tokens"] == 16, f"--load {load}: {status} {text}")
+            status, _, text = server.ask("POST", "/v1/completions", ask | {"structured_outputs": {"choice": ["yes", "no"]}})
+            check(status == 200 and json.loads(text)["choices"][0]["text"] in ("yes", "no") or status == 400 and b"built without" in text,
+                  f"--load {load}, structured output: {status} {text}")
             lines = open(f"/proc/{server.process.pid}/status").read()
             check(re.search(r"NoNewPrivs:\s+1", lines) and re.search(r"Seccomp:\s+2", lines), "the server is not confined")
             check(server.stop() == 0, f"--load {load}: exit status, {server.lines}")

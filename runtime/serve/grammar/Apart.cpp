@@ -98,8 +98,13 @@ std::string answer(const Task &task, size_t most) {
   rlimit none{0, 0}, time{limits.cpuMs / 1000 + 2, limits.cpuMs / 1000 + 2};
   rlimit memory{ownMemory() + limits.memory, ownMemory() + limits.memory};
   setrlimit(RLIMIT_CORE, &none);
-  setrlimit(RLIMIT_CPU, &time);
-  setrlimit(RLIMIT_AS, &memory);
+  // Not where a sandbox forbids it: no grammar is worth all memory.
+  if (setrlimit(RLIMIT_CPU, &time) != 0 || setrlimit(RLIMIT_AS, &memory) != 0) {
+    writeAll(to, static_cast<char>('A' + static_cast<int>(Code::Internal)) +
+                     std::string("the process that compiles grammars can't be limited: setrlimit "
+                                 "is forbidden here"));
+    _exit(0);
+  }
   itimerval timer{};
   timer.it_value = {static_cast<time_t>(limits.cpuMs / 1000),
                     static_cast<suseconds_t>(limits.cpuMs % 1000 * 1000)};

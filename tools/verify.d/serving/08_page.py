@@ -13,10 +13,10 @@ EXECUTIONS = 20_000
 
 
 def fuzz(line):
-    folder = axiom.ROOT / "build-fuzz"
+    folder = axiom.ROOT / "build-sanitized"
     program, maker = folder / "bin/HttpFuzz", folder / "bin/HttpSeeds"
     if not (program.is_file() and maker.is_file()):
-        raise axiom.Missing("HttpFuzz is not built: tools/test --suite fuzz builds it in build-fuzz")
+        raise axiom.Missing("HttpFuzz is not built: tools/test --suite fuzz builds it in build-sanitized")
     with tempfile.TemporaryDirectory() as fresh:
         seeds = pathlib.Path(fresh) / "seeds"
         seeds.mkdir()
