@@ -1,5 +1,6 @@
 """One numbered line of a job: rows of measured against required, and its verdict. Nothing passes without a measurement."""
 import json
+import os
 import pathlib
 import re
 import statistics
@@ -80,7 +81,7 @@ class Line:
             env["AXIOM_TEST_GGUF"] = str(axiom.gguf())
         except axiom.Missing:
             pass  # tests that want the model skip and say so
-        result = axiom.run("ctest", "--test-dir", folder, "-R", pattern, "--verbose", "--timeout", "1500", limit=limit, env=env)
+        result = axiom.run("ctest", "--test-dir", folder, "-R", pattern, "-j", os.cpu_count(), "--verbose", "--timeout", "1500", limit=limit, env=env)
         total = re.search(r"(\d+)% tests passed, (\d+) tests failed out of (\d+)", result.out)
         if not total or int(total.group(3)) < least:
             self.fail(what, f"{total.group(3) if total else 0} tests match {pattern}, {least} wanted", required)
