@@ -40,6 +40,8 @@ std::optional<Admission::Refusal> Admission::refuses(uint64_t key, uint64_t toke
   auto over = [&](uint64_t all, uint64_t mine, uint64_t more, uint64_t bound) {
     if (all + more <= bound)
       return false;
+    if (own.requests == 0) // its share may be smaller than one request
+      return all >= 2 * bound;
     return mine + more > bound / numKeys || all + more > 2 * bound;
   };
   if (uint64_t bound = limits_.maxQueuedRequests;

@@ -5,6 +5,8 @@
 // tokens and in the time that a new one would wait, by the rate at which tokens have left it while
 // it was not empty. When a bound is reached, a key that has less than its share of the queue may
 // still add to it, up to twice the bound in all, so that one key's flood does not shut out others.
+// A key that has nothing in the queue may add one request of any size until there is twice the
+// bound: its share may be smaller than that one request.
 #ifndef AXIOM_RUNTIME_ENGINE_ADMISSION_H
 #define AXIOM_RUNTIME_ENGINE_ADMISSION_H
 

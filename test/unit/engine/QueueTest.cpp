@@ -185,6 +185,18 @@ TEST(Admission, AnotherKeysFloodShutsNobodyOut) {
   EXPECT_TRUE(admission.refuses(5, 10, 20)) << "twice the bound is the end";
 }
 
+TEST(Admission, AShareSmallerThanARequestStillTakesOne) {
+  Admission admission({.maxQueuedTokens = 300});
+  admission.enter(1, 200, 0);
+  EXPECT_TRUE(admission.refuses(1, 200, 1));
+  EXPECT_FALSE(admission.refuses(2, 200, 1)) << "half of the bound is less";
+  admission.enter(2, 200, 0);
+  EXPECT_TRUE(admission.refuses(2, 10, 2)) << "it has more than its share";
+  EXPECT_FALSE(admission.refuses(3, 1000, 2));
+  admission.enter(3, 1000, 0);
+  EXPECT_TRUE(admission.refuses(4, 10, 3)) << "twice the bound is the end";
+}
+
 TEST(Admission, TheRateIsOfTheTimeInWhichOthersWaited) {
   Admission admission({});
   EXPECT_FALSE(admission.drainMs(100));
