@@ -31,7 +31,7 @@ WRONG = [("/v1/completions", b"{"), ("/v1/completions", b'{"prompt": 5}'), ("/v1
          ("/v1/completions", b'{"prompt": "a", "max_tokens": 99999999}'), ("/v1/completions", b"[" * 3000), ("/tokenize", b'{"prompt": "\xff"}'),
          ("/v1/completions", b'{"prompt": "a", "model": "none"}'), ("/detokenize", b'{"tokens": [-1]}'), ("/v1/nothing", b"{}")]
 
-# A title of its own makes a schema that the cache of grammars has not.
+# A title of its own makes another schema for the cache of grammars; there are few, so that it is full when memory is first looked at.
 SCHEMA = {"type": "object", "properties": {"name": {"type": "string", "maxLength": 8}, "count": {"type": "integer", "minimum": -3, "maximum": 120}},
           "required": ["count"], "additionalProperties": False}
 
@@ -165,7 +165,7 @@ class Load:
         self.post("/v1/embeddings", (200, 400, 429), input=self.text(dice, 20))
 
     def constrained(self, dice):
-        asked = dice.choice([{"structured_outputs": {"json": SCHEMA | {"title": str(dice.randint(0, 500))}}}, {"guided_regex": "[a-f]{2}-[0-9]{1,3}"},
+        asked = dice.choice([{"structured_outputs": {"json": SCHEMA | {"title": str(dice.randint(0, 40))}}}, {"guided_regex": "[a-f]{2}-[0-9]{1,3}"},
                              {"structured_outputs": {"choice": ["yes", "no"]}}])
         # 400: a server without structured output
         status, text = self.post("/v1/completions", (200, 400, 429), prompt=self.text(dice, 20), **(self.sampling(dice) | asked))
