@@ -319,8 +319,14 @@ public:
     low.rlim_cur = static_cast<rlim_t>(highest) + 200;
     EXPECT_EQ(setrlimit(RLIMIT_NOFILE, &low), 0);
     taken_.push_back(highest);
-    for (int fd; (fd = dup(0)) >= 0;)
-      taken_.push_back(fd);
+    // The server's thread takes one for a moment when it starts (accept4 reserves it before it
+    // finds nothing), which would be free afterwards: they are taken until none has come back for a
+    // while.
+    for (int quiet = 0; quiet < 50; ++quiet) {
+      for (int fd; (fd = dup(0)) >= 0; quiet = 0)
+        taken_.push_back(fd);
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
     close(taken_.back());
     taken_.pop_back();
   }
