@@ -140,7 +140,7 @@ void AttentionBlock::emitScores(const Rows &rows, Value block, Value next) {
     SmallVector<Value> sums =
         e.loop(e.i64c(0), e.i64c(dim), 1, zero, [&](Value d, ValueRange carried) {
           SmallVector<Value> sum(carried), key, q;
-          Value row = e.mul(d, e.i64c(kBlock * bytes)), column = e.at(query, e.shl(d, 2));
+          Value row = e.mul(d, e.i64c(kBlock * bytes)), column = e.opaque(e.at(query, e.shl(d, 2)));
           prefetch(ahead, d);
           Value at = e.at(keys, row);
           for (int64_t i = 0; i < width; ++i)
@@ -281,7 +281,7 @@ void AttentionBlock::emitOutput(const Rows &rows, Value block, Value next) {
         return SmallVector<Value>(sums);
       return e.loop(from, to, 1, sums, [&](Value j, ValueRange carried) {
         SmallVector<Value> sum(carried), value;
-        Value row = e.mul(j, e.i64c(padded * bytes)), column = e.at(weights, e.shl(j, 2));
+        Value row = e.mul(j, e.i64c(padded * bytes)), column = e.opaque(e.at(weights, e.shl(j, 2)));
         if (!some)
           prefetch(ahead, j);
         Value at = e.at(values, row), position;

@@ -67,34 +67,47 @@ Value emitGroupStep(DotOps &ops, Value sum, Value dot, Value scale, Value min, V
 static SmallVector<Value> emitSegment(DotOps &ops, const DotShape &shape, const DotArgs &a,
                                       Value weights) {
   Emit &e = ops.e;
-  SmallVector<Value> zero(shape.tokens, e.floatOf(ops.f, 0.0f));
-  return forGroups(ops, shape, a, weights, zero, [&](const Group &group, ValueRange carried) {
-    SmallVector<Value> acc(carried), acts, sums;
-    Value first = e.at(a.acts, e.shl(group.index, 5)),
-          pairs = e.at(a.scales, e.shl(group.index, 3));
-    Value firstSum = e.at(a.sums, e.shl(group.index, 2));
-    for (int64_t t = 0; t < shape.tokens; ++t) {
-      acts.push_back(e.at(first, t * shape.actStride));
-      sums.push_back(e.at(firstSum, t * shape.actStride));
-    }
-    // The scales are made behind the first dot, when registers are free again.
-    Value scale, min;
-    auto done = [&](size_t t, Value dot) {
-      if (!scale) {
-        scale = group.scale();
-        min = group.min();
-      }
-      Value pair = e.at(pairs, static_cast<int64_t>(t) * shape.actStride);
-      acc[t] = emitGroupStep(ops, acc[t], dot, scale, min, pair);
-    };
-    if (shape.format == AXM_FORMAT_Q8)
-      ops.byteDots(group.weights, acts, sums, done);
-    else if (shape.format == AXM_FORMAT_Q6)
-      ops.sixBitDots(group.weights, acts, sums, done);
-    else
-      ops.nibbleDots(group.weights, acts, done);
-    return acc;
-  });
+  // Where the activations, their scales and their sums of the group lie, carried from group to
+  // group.
+  SmallVector<Value> start = {a.acts, a.scales};
+  const int64_t steps[] = {32, 8, 4};
+  if (shape.format == AXM_FORMAT_Q8 || shape.format == AXM_FORMAT_Q6)
+    start.push_back(a.sums);
+  SmallVector<Value> inits(start);
+  inits.append(shape.tokens, e.floatOf(ops.f, 0.0f));
+  SmallVector<Value> result =
+      forGroups(ops, shape, a, weights, inits, [&](const Group &group, ValueRange carried) {
+        SmallVector<Value> next, here, acc(carried.drop_front(start.size())), acts, sums;
+        for (auto [pointer, step] : llvm::zip_first(carried.take_front(start.size()), steps)) {
+          here.push_back(e.opaque(pointer));
+          next.push_back(e.at(here.back(), step));
+        }
+        Value first = here[0], pairs = here[1];
+        for (int64_t t = 0; t < shape.tokens; ++t) {
+          acts.push_back(e.at(first, t * shape.actStride));
+          if (start.size() > 2)
+            sums.push_back(e.at(here[2], t * shape.actStride));
+        }
+        // The scales are made behind the first dot, when registers are free again.
+        Value scale, min;
+        auto done = [&](size_t t, Value dot) {
+          if (!scale) {
+            scale = group.scale();
+            min = group.min();
+          }
+          Value pair = e.at(pairs, static_cast<int64_t>(t) * shape.actStride);
+          acc[t] = emitGroupStep(ops, acc[t], dot, scale, min, pair);
+        };
+        if (shape.format == AXM_FORMAT_Q8)
+          ops.byteDots(group.weights, acts, sums, done);
+        else if (shape.format == AXM_FORMAT_Q6)
+          ops.sixBitDots(group.weights, acts, sums, done);
+        else
+          ops.nibbleDots(group.weights, acts, done);
+        next.append(acc);
+        return next;
+      });
+  return SmallVector<Value>(ArrayRef<Value>(result).drop_front(start.size()));
 }
 
 /// The chain results of `ops.stripes` stripes from `stripe` on to their place.

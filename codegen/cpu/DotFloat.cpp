@@ -21,7 +21,7 @@ static SmallVector<Value> floatSegment(Emit &e, const DotShape &shape, ArrayRef<
       else
         w.push_back(e.bitcast(e.shl(e.zext(e.load(e.vec(8, e.i16), at), v8i), 16), v8));
     }
-    Value first = e.at(acts, e.shl(k, 2));
+    Value first = e.opaque(e.at(acts, e.shl(k, 2)));
     for (int64_t t = 0; t < shape.tokens; ++t) {
       Value x = e.loadSplat(v8, e.at(first, t * shape.actStride));
       for (size_t s = 0; s < stripes.size(); ++s) {

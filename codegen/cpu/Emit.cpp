@@ -104,6 +104,13 @@ void Emit::prefetch(Value address, int level) {
                          b.getI32IntegerAttr(1));
 }
 
+Value Emit::opaque(Value pointer) {
+  return LLVM::InlineAsmOp::create(b, loc, ptr, pointer, "", "=r,0", /*has_side_effects=*/false,
+                                   /*is_align_stack=*/false, LLVM::tailcallkind::TailCallKind::None,
+                                   /*asm_dialect=*/{}, /*operand_attrs=*/{})
+      .getRes();
+}
+
 Value Emit::extract(Value vector, int64_t lane) {
   return vector::ExtractOp::create(b, loc, vector, ArrayRef<int64_t>{lane});
 }

@@ -90,6 +90,11 @@ public:
   Value stack(int64_t bytes, int64_t align = 32);
   /// Into the cache of this level and those behind it.
   void prefetch(Value address, int level = 1);
+  /// The same pointer, about which LLVM knows nothing: addresses that are made of it stay a
+  /// register and a constant. LLVM's strength reduction prefers one index register for all arrays
+  /// of a loop, but Intel's cores split an instruction that computes with what it loads by an index
+  /// into two.
+  Value opaque(Value pointer);
 
   // Vector helpers.
   Value extract(Value vector, int64_t lane);

@@ -73,8 +73,8 @@ def build_peer(folder, tools):
 WRAP = []  # goes in front of each command
 
 
-def command(words, wrapped=True):
-    """Output, wall seconds and peak resident bytes of a command that must succeed."""
+def command(words, wrapped=True, messages=False):
+    """Output (with what it prints as errors, if `messages`), wall seconds and peak resident bytes of a command that must succeed."""
     words = [*(WRAP if wrapped else []), *(str(w) for w in words)]
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         start = time.monotonic()
@@ -88,7 +88,7 @@ def command(words, wrapped=True):
             texts.append(stream.read().decode(errors="replace"))
     if child.returncode != 0:
         raise SystemExit(f"{' '.join(words)}: exit {child.returncode}\n{texts[1][-2000:]}")
-    return texts[0], seconds, usage.ru_maxrss * 1024
+    return "".join(texts) if messages else texts[0], seconds, usage.ru_maxrss * 1024
 
 
 def sequences_of(row):
@@ -194,7 +194,8 @@ class Peer:
                  "-t", args.threads, "-tb", args.threads, "-c", context]
         if self.engine == "llama.cpp":
             words += ["--output-format", "jsonl"]
-        return {"rate": batched_rate(command([*words, *self.extra])[0], count)}
+        # ik_llama.cpp prints its table among the messages.
+        return {"rate": batched_rate(command([*words, *self.extra], messages=True)[0], count)}
 
 
 def gguf_label(path):

@@ -48,7 +48,7 @@ def needs_option(tool, option):
 
 def artifact(source, name, options):
     for option in options:
-        if option.startswith("--"):
+        if str(option).startswith("--"):
             needs_option("axiomc", option)
     return axiom.cached_artifact(source, name, *[str(o) for o in options])
 
