@@ -37,7 +37,10 @@ SmallVector<Value> forGroups(DotOps &ops, const DotShape &shape, const DotArgs &
       e.loop(e.i64c(0), e.add(count, e.i64c(1)), 1, outer, [&](Value run, ValueRange carried) {
         Value at = carried[0], done = carried[1];
         Value first = e.cmp(arith::CmpIPredicate::eq, run, e.i64c(0));
-        Value length = e.select(first, a.firstRun, e.umin(e.sub(a.groups, done), e.i64c(8)));
+        Value length = e.umin(e.select(first, a.firstRun, e.sub(a.groups, done)), e.i64c(8));
+        // It never is 0: told so, LLVM makes no way around the loop, for which sums change
+        // registers.
+        length = e.umax(length, e.i64c(1));
         Value d = ops.halves(at), dm = six ? Value() : ops.halves(e.at(at, 16));
         at = e.at(at, header);
         SmallVector<Value> mine =

@@ -112,12 +112,13 @@ private:
         e.loop(e.i64c(0), a.groups, 1, zero, [&](Value g, ValueRange carried) {
           SmallVector<Value> acc(carried);
           multiply(acts, e.umin(e.add(g, e.i64c(1)), last));
-          Value own = e.at(scales, e.mul(g, e.i64c(kScaleBytes))), dots = resultsOf(g);
+          Value own = e.at(scales, e.mul(g, e.i64c(kScaleBytes))), dots = e.opaque(resultsOf(g));
+          Value pairsOfGroup = e.opaque(e.at(pairs, e.shl(g, 3)));
           Value scale = e.load(ops.f, own),
                 mins = min ? e.load(ops.f, e.at(own, kScaleBytes / 2)) : Value();
           for (int64_t t = 0; t < kTileTokens; ++t) {
             Value dot = e.sitofp(e.load(ops.i, e.at(dots, t * 4 * kTileRows)), ops.f);
-            Value pair = e.at(e.at(pairs, e.shl(g, 3)), t * shape.actStride);
+            Value pair = e.at(pairsOfGroup, t * shape.actStride);
             acc[t] = emitGroupStep(ops, acc[t], dot, scale, mins, pair);
           }
           return acc;

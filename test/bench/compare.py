@@ -76,9 +76,10 @@ WRAP = []  # goes in front of each command
 def command(words, wrapped=True, messages=False):
     """Output (with what it prints as errors, if `messages`), wall seconds and peak resident bytes of a command that must succeed."""
     words = [*(WRAP if wrapped else []), *(str(w) for w in words)]
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+    # Some tools leave a log where they run.
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, tempfile.TemporaryDirectory() as folder:
         start = time.monotonic()
-        child = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=out, stderr=err)
+        child = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=out, stderr=err, cwd=folder)
         _, status, usage = os.wait4(child.pid, 0)
         seconds = time.monotonic() - start
         child.returncode = os.waitstatus_to_exitcode(status)
@@ -322,7 +323,10 @@ def table(result):
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    path = pathlib.Path
+
+    def path(text):
+        return pathlib.Path(text).resolve()
+
     parser.add_argument("axm", nargs="?", type=path)
     parser.add_argument("gguf", nargs="*", type=path)
     parser.add_argument("--peer", type=path)

@@ -149,17 +149,17 @@ Counts quantizedStep(DotKind dot, AxmFormat format) {
   return counts;
 }
 
-/// How many instructions of a step may touch the stack. 32 registers hold a step, but for 16 sums
-/// and 8 weights with the scales of both stages of q4, or the factor of q6. 16 do not hold the sums
+/// How many instructions of a step may touch the stack. 32 registers hold a step, but for the
+/// factor of a run of q6 beside 16 sums. 16 do not hold the sums
 /// of many tokens beside a group's weights. The bounds, for 1, 2, 4 and 8 tokens of 32 products
 /// each, are what LLVM's allocation leaves, so that a change that spills more is seen.
 int64_t stackBound(const CpuLevel &level, AxmFormat format, int64_t tokens) {
   if (level.registers == 32)
-    return tokens < 16 ? 0 : format == AXM_FORMAT_Q4 ? 10 : format == AXM_FORMAT_Q6 ? 1 : 0;
+    return format == AXM_FORMAT_Q6 && tokens >= 16 ? 1 : 0;
   static const std::map<AxmFormat, std::vector<int64_t>> bounds = {
-      {AXM_FORMAT_Q4, {0, 1, 4, 22}},
+      {AXM_FORMAT_Q4, {0, 1, 4, 20}},
       {AXM_FORMAT_Q4F16, {0, 0, 2, 16}},
-      {AXM_FORMAT_Q6, {0, 20, 30, 47}},
+      {AXM_FORMAT_Q6, {0, 8, 22, 47}},
       {AXM_FORMAT_Q8, {0, 0, 0, 36}},
   };
   return bounds.at(format)[std::countr_zero(static_cast<uint64_t>(tokens))];

@@ -19,7 +19,7 @@ def speed(line, name, options, bound, decode):
         more = ["--ik", second_engine(), "--ik-gguf", q4_0()]
     except axiom.Missing as reason:
         line.skip(f"{name}: ik_llama.cpp", str(reason))
-    measures = compare(model, [axiom.gguf(), q4_0()], "--rows", ROWS, "--limits", *more)
+    measures = compare(model, [axiom.gguf(), q4_0()], "--rows", ROWS, "--rounds", "3", "--limits", *more)
     for row, least in (RATIOS | {"decode": decode}).items():
         m = measures[row]
         line.at_least(f"{name}: {row}, {m['axiom']:.1f} against {m['llama.cpp']:.1f} tokens/s ({m['llama.cpp_best']})", m["ratio"], least, "{:.2f}", "x")

@@ -4,7 +4,6 @@ import os
 import pathlib
 import subprocess
 import sys
-import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from verify import MEGABYTE, PROMPT, Line, axiom, first_token, peak_memory  # noqa: E402,F401  (for the lines)
@@ -73,14 +72,13 @@ def one_b(form):
 
 
 def compare(model, ggufs, *options):
-    """test/bench/compare.py's measures."""
-    with tempfile.TemporaryDirectory() as folder:
-        out = pathlib.Path(folder) / "out.json"
-        result = axiom.run(sys.executable, axiom.ROOT / "test/bench/compare.py", model, *ggufs, "--peer", peer(), "--json", out,
-                           "--axiom-bench", axiom.binary("axiom-bench"), f"--wrap={' '.join(WRAP)}", *options, limit=7200).ok()
-        for text in result.out.strip().splitlines():
-            print("         " + text)
-        return json.loads(out.read_text())["measures"]
+    """test/bench/compare.py's measures; the whole result stays beside the artifact, for test/bench/history.py."""
+    out = model.with_suffix(".compare.json")
+    result = axiom.run(sys.executable, axiom.ROOT / "test/bench/compare.py", model, *ggufs, "--peer", peer(), "--json", out,
+                       "--axiom-bench", axiom.binary("axiom-bench"), f"--wrap={' '.join(WRAP)}", *options, limit=7200).ok()
+    for text in result.out.strip().splitlines():
+        print("         " + text)
+    return json.loads(out.read_text())["measures"]
 
 
 def bench(model, *options):
