@@ -67,6 +67,12 @@ def main():
         check_against_roofline(artifact, one[3], problems, sequences=8, tokens=1, context="1")
         if any("profile" in row or "limits" in row for row in bench(artifact, "-p", "8", "-n", "0")):
             problems.append("a profile or limits that nobody asked for")
+        for row in bench(artifact, "-p", "0", "-n", "4", "-d", "0,31", "--evict-bytes", "64MiB"):
+            if row["evict_bytes"] < 1 << 26 or row["n_gen"] != 4 or not row["median_ts"] > 0:
+                problems.append(f"--evict-bytes: {row}")
+        got = axiom.run(axiom.binary("axiom-bench"), artifact, "-p", "8", "-n", "0", "--evict-bytes", "1000T")
+        if got.status != 4 or "--evict-bytes" not in got.err:
+            problems.append(f"--evict-bytes that don't fit: exit {got.status}, 4 expected: {got.err}")
         huge = bench(artifact, "-p", "8", "-n", "0", "--limits", "--limit-bytes", "1000T")[0]["limits"]
         if huge["of_stream"] is not None or len(huge["notes"]) != 2:
             problems.append(f"limits that don't fit: {huge}")

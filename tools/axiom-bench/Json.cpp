@@ -97,6 +97,8 @@ std::string jsonReport(const std::vector<RowResult> &rows, const ReportContext &
                 {"stddev_ts", r.deviation()},
                 {"median_ts", median(r.rates)},
                 {"samples_ts", r.rates}};
+    if (c.evictBytes > 0)
+      row["evict_bytes"] = c.evictBytes;
     if (c.profile)
       row["profile"] = profileJson(r);
     if (c.limits)

@@ -16,7 +16,7 @@ struct Flags {
   tool::ModelFlags model;
   std::vector<uint32_t> prompts{512}, generate{128}, parallel{1}, depths{0};
   uint32_t repetitions = 5, batchedTokens = 512;
-  std::string output = "md", limitBytes = "1GiB";
+  std::string output = "md", limitBytes = "1GiB", evictBytes;
   bool noWarmup = false, profile = false, limits = false, eager = false;
 };
 
@@ -41,14 +41,17 @@ int bench(Flags &flags) {
   if (flags.model.path.empty())
     return tool::fail(kTool, {AXIOM_INVALID_ARGUMENT, "no model is given: axiom-bench MODEL"});
   Expected<uint64_t> memory = tool::parseBytes(flags.model.memory),
-                     limitBytes = tool::parseBytes(flags.limitBytes);
-  for (auto *size : {&memory, &limitBytes})
+                     limitBytes = tool::parseBytes(flags.limitBytes),
+                     evictBytes = tool::parseBytes(flags.evictBytes);
+  for (auto *size : {&memory, &limitBytes, &evictBytes})
     if (!*size)
       return tool::fail(kTool, size->error());
   Expected<Model> model = Model::open(flags.model.path, flags.model.loadOptions());
   if (!model)
     return tool::fail(kTool, model.error());
   bool gpu = std::string(model->info().target).rfind("cuda:", 0) == 0;
+  if (gpu && *evictBytes > 0)
+    return tool::fail(kTool, {AXIOM_INVALID_ARGUMENT, "--evict-bytes is for the CPU's caches"});
   if (gpu && (flags.limits || flags.profile))
     return tool::fail(kTool,
                       {AXIOM_INVALID_ARGUMENT,
@@ -69,6 +72,15 @@ int bench(Flags &flags) {
   context.limits = flags.limits;
   RunOptions options{flags.model.threads,           flags.batchedTokens, *memory,
                      flags.profile || flags.limits, flags.profile,       flags.eager};
+  std::unique_ptr<OtherMemory> other;
+  if (*evictBytes > 0) {
+    Result<std::unique_ptr<OtherMemory>> made = OtherMemory::create(*evictBytes);
+    if (!made.ok())
+      return tool::fail(kTool, {AXIOM_RESOURCE, "--evict-bytes: " + made.status().message()});
+    other = std::move(*made);
+    options.evict = other.get();
+    context.evictBytes = *evictBytes;
+  }
   std::unique_ptr<LimitProbe> probe;
   for (RowResult &result : rows) {
     Expected<RowRunner> runner = RowRunner::create(*model, result.row, options);
@@ -142,6 +154,10 @@ int main(int argc, char **argv) {
   app.add_option("--limit-bytes", flags.limitBytes,
                  "What the memory limit reads, of each page kind")
       ->capture_default_str()
+      ->type_name("BYTES");
+  app.add_option("--evict-bytes", flags.evictBytes,
+                 "Read so much other memory before each step of a generation, outside of its time: "
+                 "weights and KV memory then come from memory, not out of a cache")
       ->type_name("BYTES");
   auto *serve =
       app.add_subcommand("serve", "Send a load to a server of OpenAI's API and measure it");

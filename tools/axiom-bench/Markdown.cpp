@@ -86,6 +86,10 @@ void profileTables(const RowResult &r, std::string &out) {
 std::string markdownReport(const std::vector<RowResult> &rows, const ReportContext &context) {
   std::string out;
   rowTable(rows, context, out);
+  if (context.evictBytes > 0)
+    out += format("\nBefore each step of a generation %.2f GB of other memory were read, outside "
+                  "of its time.\n",
+                  static_cast<double>(context.evictBytes) / 1e9);
   if (context.limits) {
     limitTables(rows, context, out);
     shareTable(rows, context, out);

@@ -16,6 +16,7 @@ struct ReportContext {
   std::string load;      ///< "map", "copy", "huge"
   bool profile = false, limits = false;
   uint64_t limitBytes = 0;
+  uint64_t evictBytes = 0; ///< read before each step of a generation; 0: none
   std::vector<std::string> limitNotes;
 };
 

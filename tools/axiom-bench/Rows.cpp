@@ -21,6 +21,8 @@ struct RowRunner::Clock {
   uint64_t tokens = 0, steps = 0;
   /// Positions that each sequence has computed when the clock starts.
   std::vector<uint32_t> contexts = {};
+  const OtherMemory *evict = nullptr;
+  double leftOut = 0; ///< seconds spent on that
 
   void start() {
     stepsBefore = engine.stats().steps;
@@ -28,9 +30,13 @@ struct RowRunner::Clock {
       executor->setProfiling(profiled);
     begin = std::chrono::steady_clock::now();
   }
+  void beforeStep() {
+    if (evict)
+      leftOut += evict->read();
+  }
   void stop() {
     auto end = std::chrono::steady_clock::now();
-    seconds = std::chrono::duration<double>(end - begin).count();
+    seconds = std::chrono::duration<double>(end - begin).count() - leftOut;
     steps = engine.stats().steps - stepsBefore;
   }
 };
@@ -126,8 +132,9 @@ std::optional<Error> RowRunner::runGeneration(Clock &clock) {
       return id.error();
     ids.push_back(*id);
   }
-  while (engine_.step()) {
-  }
+  do
+    clock.beforeStep();
+  while (engine_.step());
   for (uint64_t id : ids)
     for (bool last = false; !last;) {
       Expected<Event> event = engine_.poll(id);
@@ -182,9 +189,11 @@ std::optional<Error> RowRunner::runAtDepth(Clock &clock) {
   for (uint32_t count : counts) // the last token that it has given is not computed yet
     clock.contexts.push_back(row_.depth + count - 1);
   clock.start();
-  while (sum() < until)
+  while (sum() < until) {
+    clock.beforeStep();
     if (auto error = takeStep())
       return error;
+  }
   clock.stop();
   clock.tokens = sum() - before;
   for (uint64_t id : ids)
@@ -222,6 +231,7 @@ std::optional<Error> RowRunner::addWork(const Clock &clock, RowResult &result) c
 
 std::optional<Error> RowRunner::run(RowResult *result) {
   Clock clock{engine_, executor_, result && options_.profile};
+  clock.evict = options_.evict;
   auto error = row_.numGen == 0 ? runPrompt(clock)
                : row_.depth > 0 ? runAtDepth(clock)
                                 : runGeneration(clock);

@@ -5,6 +5,7 @@
 #include "runtime/device/cpu/Profile.h"
 #include "runtime/include/axiom/axiom.hpp"
 #include "tools/axiom-bench/Limits.h"
+#include "tools/axiom-bench/OtherMemory.h"
 #include "tools/axiom-inspect/Roofline.h"
 
 #include <cstdint>
@@ -47,6 +48,8 @@ struct RunOptions {
   uint64_t memoryLimit = 0;
   bool work = false, profile = false;
   bool eager = false; ///< on a GPU: no graphs
+  /// Read before each step of a generation, outside of its time; null: nothing is.
+  const OtherMemory *evict = nullptr;
 };
 
 class RowRunner {
