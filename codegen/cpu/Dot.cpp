@@ -9,7 +9,7 @@ using namespace mlir;
 /// Few tokens read weights faster than the hardware's own prefetching brings them, and it does not
 /// follow two stripes side by side: their successors are asked for one pair ahead.
 static void prefetchGroup(DotOps &ops, const DotShape &shape, Value at) {
-  int64_t ahead = shape.tokens <= 2 ? 1536 : ops.stripes * shape.stripeBytes;
+  int64_t ahead = shape.tokens <= 2 ? 3072 : ops.stripes * shape.stripeBytes;
   for (int64_t s = 0; s < ops.stripes; ++s)
     for (int64_t line = 0; line < plan::groupBytes(shape.format); line += 64)
       ops.e.prefetch(ops.e.at(at, s * shape.stripeBytes + ahead + line));
