@@ -49,7 +49,7 @@ def taken_core(line):
                 words = [sys.executable, "-c", f"import os\nos.sched_setaffinity(0, {{{cores[-1]}}})\nwhile True: pass"]
                 spinner = subprocess.Popen(words)
             try:
-                rates[busy].append(bench(model, "-p", "0", "-n", "64", "-r", "3", "-t", str(len(cores)))[0]["median_ts"])
+                rates[busy].append(bench(model, "-p", "0", "-n", "64", "-r", "3", threads=len(cores))[0]["median_ts"])
             finally:
                 if spinner:
                     spinner.kill()

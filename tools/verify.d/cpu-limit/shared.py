@@ -81,8 +81,8 @@ def compare(model, ggufs, *options):
     return json.loads(out.read_text())["measures"]
 
 
-def bench(model, *options):
-    return json.loads(axiom.run(*WRAP, axiom.binary("axiom-bench"), model, "-t", "2", "-o", "json", *options, limit=1800).ok().out)
+def bench(model, *options, threads=2):
+    return json.loads(axiom.run(*WRAP, axiom.binary("axiom-bench"), model, "-t", threads, "-o", "json", *options, limit=1800).ok().out)
 
 
 def kld(model, reference):
