@@ -3,7 +3,7 @@
 from shared import Line, axiom, bench, compare, q4_0
 
 DEPTH = 8000
-EVICT = "1GiB"  # more than any last cache
+EVICT = "1GiB"  # several times a last cache
 
 
 def times_at(model, *options):
