@@ -19,18 +19,30 @@ using ull = unsigned long long;
 
 constexpr uint32_t kMaxThreads = 4096;
 constexpr uint64_t kAlign = 64; ///< of slots and scratch
+constexpr uint32_t kLoose = 4;  ///< one in so many units is left to whoever is free
 
-/// How many units a thread takes at a time where they differ in cost: small parts even the end out,
-/// but neighbouring tokens can be cheaper together, and the blocks of neighbouring spans are
-/// prefetched.
-uint32_t chunkOf(const LaunchShape &shape, uint32_t threads) {
+/// How the units of a launch reach the threads: the first `fixed` in one slice a thread, the others
+/// in chunks that whoever is free takes, which shrink to `chunk` towards the end.
+struct Sharing {
+  uint32_t fixed, chunk;
+  uint32_t parts; ///< a chunk is one in so many of what is left
+};
+
+/// Where units differ in cost (`balance`) all are taken in chunks: small ones even the end out, but
+/// neighbouring tokens can be cheaper together, and the blocks of neighbouring spans are
+/// prefetched. Elsewhere most of them go in slices, which read weights as one long stream, and the
+/// last ones make up for cores that are not equally fast: others use their memory, their caches or
+/// themselves.
+Sharing sharingOf(const LaunchShape &shape, bool balance, uint32_t threads) {
+  constexpr uint32_t kTogether = 16, kWhole = UINT32_MAX;
   auto parts = [&](uint32_t perThread) { return shape.units / (threads * perThread); };
+  if (!balance)
+    return {shape.units - shape.units / kLoose, 1, 2 * threads};
   if (shape.spans)
-    return std::max(1u, parts(8));
-  constexpr uint32_t kTogether = 16;
+    return {0, std::max(1u, parts(8)), kWhole};
   if (parts(16) >= kTogether)
-    return static_cast<uint32_t>(alignUp(parts(16), kTogether));
-  return std::clamp(parts(4), 1u, kTogether);
+    return {0, static_cast<uint32_t>(alignUp(parts(16), kTogether)), kWhole};
+  return {0, std::clamp(parts(4), 1u, kTogether), kWhole};
 }
 
 uint32_t teamSize(const ExecutorOptions &options) {
@@ -66,7 +78,7 @@ Status checkOptions(const LoadedProgram &program, const ExecutorOptions &options
   return Status::okStatus();
 }
 
-/// Units of a launch that have been claimed by threads; next to nothing else while it is in use.
+/// Loose units of a launch that threads have taken.
 using Counter = std::atomic<uint32_t>;
 
 } // namespace
@@ -80,9 +92,8 @@ struct Executor::Impl {
   uint64_t scratchStride = 0;
   std::vector<uint8_t *> slots;
   LaunchTable table;
-  std::vector<Counter> counters;  ///< one a launch, used where `balance` is set
-  std::vector<uint32_t> balanced; ///< indices of these launches
-  std::vector<uint8_t> used;      ///< per block: some step may have written it
+  std::vector<Counter> counters; ///< one a launch
+  std::vector<uint8_t> used;     ///< per block: some step may have written it
   std::unique_ptr<ThreadTeam> team;
   std::unique_ptr<Barrier> barrier;
   LayerHook hook;
@@ -166,9 +177,6 @@ Result<std::unique_ptr<Executor>> Executor::create(const LoadedProgram &program,
     }
     impl->table = buildLaunchTable(program, impl->slots, impl->kv.data());
     impl->counters = std::vector<Counter>(impl->table.launches.size());
-    for (size_t i = 0; i < impl->table.launches.size(); ++i)
-      if (impl->table.launches[i].balance)
-        impl->balanced.push_back(static_cast<uint32_t>(i));
     impl->used.assign(options.numBlocks, 0);
     AXIOM_ASSIGN_OR_RETURN(impl->team, ThreadTeam::create(teamSize(options)));
     impl->barrier = std::make_unique<Barrier>(impl->team->threads());
@@ -247,8 +255,8 @@ void Executor::Impl::bindInput(const StepInput &in) {
   set(AXM_SPACE_TILES, in.tiles);
   for (const StepArg &arg : table.stepArgs)
     table.args[arg.arg] = addresses[arg.space];
-  for (uint32_t launch : balanced)
-    counters[launch].store(0, std::memory_order_relaxed);
+  for (Counter &taken : counters)
+    taken.store(0, std::memory_order_relaxed);
   for (uint32_t block : in.blockTables)
     used[block] = 1;
 }
@@ -325,33 +333,32 @@ void Executor::Impl::runLaunch(size_t index, uint32_t thread) {
   uint32_t units = shape.units, threads = team->threads();
   AxmLaunch arg{table.args.data() + launch.firstArg,    shape.tokens, 0, units, shape.spans,
                 scratch.data() + thread * scratchStride};
-  auto prologue = [&] {
-    if (kernel.prologue)
+  bool prepared = !kernel.prologue;
+  auto run = [&](uint32_t begin, uint32_t end) {
+    if (!prepared)
       kernel.prologue(&arg);
+    prepared = true;
+    arg.begin = begin;
+    arg.end = end;
+    kernel.body(&arg);
   };
-  if (launch.balance && threads > 1) {
-    Counter &next = counters[index];
-    uint32_t chunk = chunkOf(shape, threads);
-    // Each thread adds a chunk at most once beyond the end.
-    uint32_t begin = next.fetch_add(chunk, std::memory_order_relaxed);
-    if (begin >= units)
-      return;
-    prologue();
-    for (; begin < units; begin = next.fetch_add(chunk, std::memory_order_relaxed)) {
-      arg.begin = begin;
-      arg.end = std::min(units, begin + chunk);
-      kernel.body(&arg);
-    }
-    return;
+  if (threads == 1)
+    return run(0, units);
+  Sharing sharing = sharingOf(shape, launch.balance, threads);
+  uint32_t begin = static_cast<uint32_t>(uint64_t(sharing.fixed) * thread / threads);
+  uint32_t end = static_cast<uint32_t>(uint64_t(sharing.fixed) * (thread + 1) / threads);
+  if (begin != end)
+    run(begin, end);
+  Counter &taken = counters[index];
+  uint32_t loose = units - sharing.fixed, first = taken.load(std::memory_order_relaxed);
+  while (first < loose) {
+    uint32_t left = loose - first;
+    uint32_t count = std::min(left, std::max(sharing.chunk, left / sharing.parts));
+    if (!taken.compare_exchange_weak(first, first + count, std::memory_order_relaxed))
+      continue;
+    run(sharing.fixed + first, sharing.fixed + first + count);
+    first = taken.load(std::memory_order_relaxed);
   }
-  uint32_t begin = static_cast<uint32_t>(uint64_t(units) * thread / threads);
-  uint32_t end = static_cast<uint32_t>(uint64_t(units) * (thread + 1) / threads);
-  if (begin == end)
-    return;
-  prologue();
-  arg.begin = begin;
-  arg.end = end;
-  kernel.body(&arg);
 }
 
 } // namespace axiom

@@ -11,6 +11,7 @@
 #include <map>
 #include <mutex>
 #include <thread>
+#include <tuple>
 #if defined(__x86_64__)
 #include <xmmintrin.h>
 #endif
@@ -113,7 +114,8 @@ TEST_F(ExecutorTest, EveryUnitOnceWithOnePrologueAThread) {
         uint32_t units = row.unitCount * (row.unitKind == AXM_UNITS_FIXED ? 1 : n); // one span
         uint32_t repetitions = k == Qkv || k == Attention || k == Output ? 2 : 1;
         std::vector<uint32_t> covered(units);
-        std::map<std::pair<std::thread::id, void *>, int> prologues, bodies;
+        // By thread, its scratch and the repetition, which the weights tell.
+        std::map<std::tuple<std::thread::id, void *, void *>, int> prologues, bodies;
         for (const Call &call : recorder.calls) {
           if (call.kernel != static_cast<int>(index)) {
             EXPECT_NE(call.kernel / 3, k) << "another variant ran";
@@ -121,7 +123,8 @@ TEST_F(ExecutorTest, EveryUnitOnceWithOnePrologueAThread) {
           }
           EXPECT_EQ(call.launch.numTokens, n);
           EXPECT_EQ(reinterpret_cast<uintptr_t>(call.launch.scratch) % 64, 0u);
-          ++(call.prologue ? prologues : bodies)[{call.thread, call.launch.scratch}];
+          auto &calls = call.prologue ? prologues : bodies;
+          ++calls[{call.thread, call.launch.scratch, call.args[1]}];
           if (!call.prologue) {
             ASSERT_LT(call.launch.begin, call.launch.end);
             ASSERT_LE(call.launch.end, units);
@@ -130,16 +133,47 @@ TEST_F(ExecutorTest, EveryUnitOnceWithOnePrologueAThread) {
           }
         }
         EXPECT_EQ(covered, std::vector<uint32_t>(units, repetitions)) << k << " " << threads;
-        EXPECT_LE(bodies.size(), threads);
-        if (k == Qkv || k == Head) { // static slices: one body and one prologue each
-          EXPECT_EQ(prologues, bodies);
-          for (const auto &[who, count] : bodies)
-            EXPECT_EQ(count, static_cast<int>(repetitions));
+        EXPECT_LE(bodies.size(), threads * repetitions);
+        if (k == Qkv || k == Head) { // one prologue for all that a thread gets of a launch
+          for (const auto &[who, count] : prologues) {
+            EXPECT_EQ(count, 1);
+            EXPECT_TRUE(bodies.count(who));
+          }
+          EXPECT_EQ(prologues.size(), bodies.size());
         } else {
           EXPECT_TRUE(prologues.empty());
         }
       }
     }
+  }
+}
+
+std::atomic<uint32_t> unitsDone;
+std::atomic<bool> someoneWaits;
+
+// Who comes first waits until the other thread has done all but its slice.
+void slowFirst(int kernel, const AxmLaunch *launch) {
+  if (kernel / 3 != Head)
+    return;
+  if (!someoneWaits.exchange(true))
+    for (int i = 0; i < 20000 && unitsDone < 64 - 24; ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  else
+    unitsDone += launch->end - launch->begin;
+}
+
+TEST_F(ExecutorTest, LastUnitsGoToWhoIsFree) {
+  for (size_t v = 0; v < 3; ++v)
+    program.kernels[3 * Head + v].row.unitCount = 64;
+  recorder.record = false;
+  recorder.work = slowFirst;
+  auto executor = make(2);
+  for (int step = 0; step < 20; ++step) {
+    unitsDone = 0;
+    someoneWaits = false;
+    StepData data(program, 3, 1);
+    ASSERT_TRUE(executor->step(data.input).ok());
+    ASSERT_EQ(unitsDone, 40u); // its slice of 24 and the 16 that belong to nobody
   }
 }
 
