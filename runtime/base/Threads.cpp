@@ -102,10 +102,12 @@ void SpinWord::waitWhile(uint32_t old) {
 }
 
 void Barrier::arrive() {
-  if (threads_ == 1)
-    return;
   uint32_t generation = generation_.load();
-  if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == threads_) {
+  // Before the arrival: behind it, the last to arrive may already resize the barrier.
+  uint32_t threads = threads_;
+  if (threads == 1)
+    return;
+  if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == threads) {
     // Everyone else waits for the generation, so nobody arrives again before this reset is seen.
     arrived_.store(0, std::memory_order_relaxed);
     generation_.advance();
@@ -115,16 +117,25 @@ void Barrier::arrive() {
 }
 
 struct ThreadTeam::Impl {
-  explicit Impl(uint32_t threads) : done(threads) {}
-  SpinWord start;
+  explicit Impl(uint32_t threads) : done(threads), starts(threads - 1) {}
+
+  /// One a worker, so that those that are not wanted sleep on.
+  struct alignas(64) Start {
+    SpinWord word;
+    std::atomic<pid_t> id{0};
+  };
   Barrier done;
-  Job job = nullptr; ///< null: the team ends
+  std::vector<Start> starts; ///< of worker t: [t - 1]
+  Job job = nullptr;         ///< null: the team ends
   void *context = nullptr;
   std::vector<std::thread> workers;
 
   void work(uint32_t thread) {
+    Start &start = starts[thread - 1];
+    start.id = ::gettid();
+    start.id.notify_all();
     for (uint32_t seen = 0;; ++seen) {
-      start.waitWhile(seen);
+      start.word.waitWhile(seen);
       if (!job)
         return;
       job(context, thread);
@@ -132,9 +143,14 @@ struct ThreadTeam::Impl {
     }
   }
 
+  void start(uint32_t active) {
+    for (uint32_t t = 1; t < active; ++t)
+      starts[t - 1].word.advance();
+  }
+
   void stop() {
     job = nullptr;
-    start.advance();
+    start(static_cast<uint32_t>(starts.size()) + 1);
     for (std::thread &worker : workers)
       worker.join();
   }
@@ -174,12 +190,21 @@ Result<std::unique_ptr<ThreadTeam>> ThreadTeam::create(uint32_t threads) {
 
 ThreadTeam::~ThreadTeam() { impl_->stop(); }
 
-void ThreadTeam::run(Job job, void *context) {
-  if (threads_ > 1) {
-    impl_->job = job;
-    impl_->context = context;
-    impl_->start.advance();
+std::vector<pid_t> ThreadTeam::workerIds() const {
+  std::vector<pid_t> ids;
+  for (const Impl::Start &start : impl_->starts) {
+    start.id.wait(0);
+    ids.push_back(start.id);
   }
+  return ids;
+}
+
+void ThreadTeam::run(Job job, void *context, uint32_t active) {
+  active = std::clamp(active, 1u, threads_);
+  impl_->job = job;
+  impl_->context = context;
+  impl_->done.resize(active);
+  impl_->start(active);
   job(context, 0);
   impl_->done.arrive();
 }

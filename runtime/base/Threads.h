@@ -8,6 +8,8 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <sys/types.h>
+#include <vector>
 
 namespace axiom {
 
@@ -28,15 +30,18 @@ private:
   std::atomic<uint32_t> sleepers_{0};
 };
 
-/// A barrier for a fixed number of threads; usable again at once. What a thread wrote before
-/// arrive() is seen by all after it.
+/// A barrier for a number of threads; usable again at once. What a thread wrote before arrive() is
+/// seen by all after it.
 class Barrier {
 public:
   explicit Barrier(uint32_t threads) : threads_(threads) {}
   void arrive();
+  /// For so many threads from now on. Called by one that has left the barrier, before others come
+  /// to it again.
+  void resize(uint32_t threads) { threads_ = threads; }
 
 private:
-  const uint32_t threads_;
+  uint32_t threads_;
   alignas(64) std::atomic<uint32_t> arrived_{0};
   alignas(64) SpinWord generation_;
 };
@@ -55,7 +60,11 @@ public:
   uint32_t threads() const { return threads_; }
   /// Calls job(context, t) for t < threads() in parallel and returns when all have returned. The
   /// job must not throw.
-  void run(Job job, void *context);
+  void run(Job job, void *context) { run(job, context, threads_); }
+  /// The same for t < active, 1 to threads(); the others go on sleeping.
+  void run(Job job, void *context, uint32_t active);
+  /// The system's ids of threads 1 and up; waits until all have begun.
+  std::vector<pid_t> workerIds() const;
 
 private:
   struct Impl;

@@ -2,12 +2,15 @@
 
 #include "runtime/base/Checked.h"
 #include "runtime/base/Memory.h"
+#include "runtime/base/RunDelay.h"
 #include "runtime/base/Threads.h"
+#include "runtime/device/cpu/ActiveThreads.h"
 #include "runtime/device/cpu/FloatMode.h"
 #include "runtime/device/cpu/Launch.h"
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstring>
 #include <exception>
 
@@ -98,13 +101,18 @@ struct Executor::Impl {
   std::unique_ptr<Barrier> barrier;
   LayerHook hook;
   std::unique_ptr<Profiler> profiler; ///< null: off
+  ActiveThreads activeThreads{1};
+  std::unique_ptr<RunDelay> runDelay; ///< null: all threads work always
+  uint64_t delayBefore = 0;
 
   // The step that runs.
   uint32_t numTokens = 0, numRows = 0, lastPosition = 0;
   size_t firstPhase = 0, endPhase = 0;
+  uint32_t active = 1; ///< threads that work
   Status hookStatus;
 
   void bindInput(const StepInput &input);
+  void runTeam();
   void runThread(uint32_t thread);
   void runLaunch(size_t index, uint32_t thread);
   void callHook(uint32_t layer);
@@ -179,7 +187,16 @@ Result<std::unique_ptr<Executor>> Executor::create(const LoadedProgram &program,
     impl->counters = std::vector<Counter>(impl->table.launches.size());
     impl->used.assign(options.numBlocks, 0);
     AXIOM_ASSIGN_OR_RETURN(impl->team, ThreadTeam::create(teamSize(options)));
-    impl->barrier = std::make_unique<Barrier>(impl->team->threads());
+    uint32_t threads = impl->team->threads();
+    impl->barrier = std::make_unique<Barrier>(threads);
+    impl->activeThreads = ActiveThreads(threads);
+    if (threads > 1 && !options.oversubscribe) {
+      auto delay = std::make_unique<RunDelay>(impl->team->workerIds());
+      if (auto now = delay->read()) {
+        impl->runDelay = std::move(delay);
+        impl->delayBefore = *now;
+      }
+    }
     return std::unique_ptr<Executor>(new Executor(std::move(impl)));
   } catch (const std::exception &error) {
     return Status(Code::Resource, format("cannot set up the executor: %s", error.what()));
@@ -274,16 +291,34 @@ Status Executor::step(const StepInput &input) {
                 {impl_->options.maxTokens, impl_->options.numBlocks, impl_->table.phases.size()}));
   impl_->bindInput(input);
   impl_->hookStatus = Status::okStatus();
-  if (impl_->profiler)
-    impl_->profiler->beginStep();
-  impl_->team->run(
-      [](void *self, uint32_t thread) { static_cast<Impl *>(self)->runThread(thread); },
-      impl_.get());
-  if (impl_->profiler)
-    impl_->profiler->endStep();
+  impl_->runTeam();
   if (broken())
     return gone();
   return impl_->hookStatus;
+}
+
+void Executor::Impl::runTeam() {
+  auto run = [this](uint32_t threads) {
+    active = threads;
+    barrier->resize(threads);
+    team->run([](void *self, uint32_t thread) { static_cast<Impl *>(self)->runThread(thread); },
+              this, threads);
+  };
+  if (profiler) {
+    profiler->beginStep();
+    run(team->threads());
+    return profiler->endStep();
+  }
+  if (!runDelay)
+    return run(team->threads());
+  auto begin = std::chrono::steady_clock::now();
+  run(activeThreads.count());
+  std::chrono::nanoseconds time = std::chrono::steady_clock::now() - begin;
+  if (!activeThreads.addStep(static_cast<uint64_t>(time.count())))
+    return;
+  uint64_t now = runDelay->read().value_or(delayBefore);
+  activeThreads.closeWindow(now - delayBefore);
+  delayBefore = now;
 }
 
 void Executor::Impl::callHook(uint32_t layer) {
@@ -330,7 +365,7 @@ void Executor::Impl::runLaunch(size_t index, uint32_t thread) {
   const Launch &launch = table.launches[index];
   LaunchShape shape = launchShape(launch, tokensOf(launch), lastPosition);
   const LoadedKernel &kernel = *shape.kernel;
-  uint32_t units = shape.units, threads = team->threads();
+  uint32_t units = shape.units, threads = active;
   AxmLaunch arg{table.args.data() + launch.firstArg,    shape.tokens, 0, units, shape.spans,
                 scratch.data() + thread * scratchStride};
   bool prepared = !kernel.prologue;

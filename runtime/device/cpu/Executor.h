@@ -19,10 +19,12 @@
 namespace axiom {
 
 struct ExecutorOptions {
-  uint32_t threads = 0;       ///< 0: usable cores; more than those are capped
-  bool oversubscribe = false; ///< tests: keep `threads` even when there are fewer cores
-  uint32_t maxTokens = 512;   ///< T of a step, at most
-  uint32_t numBlocks = 0;     ///< KV blocks of 64 positions
+  uint32_t threads = 0; ///< 0: usable cores; more than those are capped
+  /// Tests: keep `threads` even when there are fewer cores, and let all of them work always. Else
+  /// fewer work in steps while other processes hold cores (ActiveThreads).
+  bool oversubscribe = false;
+  uint32_t maxTokens = 512; ///< T of a step, at most
+  uint32_t numBlocks = 0;   ///< KV blocks of 64 positions
   uint64_t memoryLimit = 0; ///< for all that the executor allocates, bytes; 0: no limit of its own
 };
 
@@ -78,7 +80,8 @@ public:
   void setLayerHook(LayerHook hook);
 
   /// On: times are collected from the next step on, beginning at zero (this call allocates what
-  /// that takes, outside of ExecutorMemory; steps still allocate nothing). Not during a step.
+  /// that takes, outside of ExecutorMemory; steps still allocate nothing), and all threads work in
+  /// each. Not during a step.
   void setProfiling(bool on);
   /// Null when off; changes with each step.
   const StepProfile *profile() const;

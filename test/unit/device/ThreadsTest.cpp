@@ -1,10 +1,13 @@
 #include "runtime/base/Threads.h"
 #include "runtime/base/Cgroup.h"
+#include "runtime/base/RunDelay.h"
 
+#include <algorithm>
 #include <chrono>
 #include <gtest/gtest.h>
 #include <sched.h>
 #include <thread>
+#include <unistd.h>
 #include <vector>
 
 using namespace axiom;
@@ -86,6 +89,67 @@ TEST(Threads, TeamRunsEveryThreadOnceAndSleepsBetween) {
     if (round % 10 == 0)
       std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
+}
+
+TEST(Threads, TeamRunsAsManyAsAreWanted) {
+  auto team = ThreadTeam::create(4);
+  ASSERT_TRUE(team.ok());
+  std::vector<int> calls(4), expected(4);
+  for (int round = 0; round < 3000; ++round) {
+    uint32_t active = 1 + static_cast<uint32_t>(round * 7 / 3) % 4;
+    for (uint32_t t = 0; t < active; ++t)
+      ++expected[t];
+    auto count = [](void *context, uint32_t thread) {
+      ++(*static_cast<std::vector<int> *>(context))[thread];
+    };
+    (*team)->run(count, &calls, active);
+    ASSERT_EQ(calls, expected);
+  }
+  std::vector<pid_t> ids = (*team)->workerIds();
+  ids.push_back(::getpid());
+  std::sort(ids.begin(), ids.end());
+  EXPECT_EQ(ids.size(), 4u);
+  EXPECT_EQ(std::unique(ids.begin(), ids.end()), ids.end());
+}
+
+/// Keeps the thread that makes it, and those that it starts, on one core.
+struct OnOneCore {
+  OnOneCore() {
+    ::sched_getaffinity(0, sizeof before, &before);
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(::sched_getcpu(), &one);
+    ::sched_setaffinity(0, sizeof one, &one);
+  }
+  ~OnOneCore() { ::sched_setaffinity(0, sizeof before, &before); }
+  cpu_set_t before;
+};
+
+TEST(Threads, RunDelayGrowsOnACoreThatIsTaken) {
+  OnOneCore core;
+  RunDelay delay({});
+  auto before = delay.read();
+  if (!before)
+    GTEST_SKIP() << "the kernel counts no run delay";
+  EXPECT_EQ(*before, 0u);
+  std::atomic<bool> end{false};
+  std::thread other([&] {
+    while (!end)
+      ;
+  });
+  std::optional<uint64_t> now;
+  auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  do
+    now = delay.read();
+  while (now && *now < 1'000'000 && std::chrono::steady_clock::now() < limit);
+  end = true;
+  other.join();
+  ASSERT_TRUE(now);
+  EXPECT_GE(*now, 1'000'000u);
+}
+
+TEST(Threads, RunDelayOfAThreadThatIsNotThere) {
+  EXPECT_EQ(RunDelay({INT32_MAX}).read(), std::nullopt);
 }
 
 } // namespace
