@@ -7,12 +7,39 @@ namespace axiom::codegen {
 using namespace mlir;
 
 /// Few tokens read weights faster than the hardware's own prefetching brings them, and it does not
-/// follow two stripes side by side: their successors are asked for one pair ahead.
+/// follow two stripes side by side: their successors are asked for one pair ahead. Long stripes
+/// belong to models that no cache holds: what comes from memory is asked for earlier, into L2,
+/// since L1 has places for some 16 lines under way. For short ones the instructions would cost more
+/// than that brings.
 static void prefetchGroup(DotOps &ops, const DotShape &shape, Value at) {
-  int64_t ahead = shape.tokens <= 2 ? 3072 : ops.stripes * shape.stripeBytes;
-  for (int64_t s = 0; s < ops.stripes; ++s)
-    for (int64_t line = 0; line < plan::groupBytes(shape.format); line += 64)
-      ops.e.prefetch(ops.e.at(at, s * shape.stripeBytes + ahead + line));
+  constexpr int64_t kLongStripe = 8192, kIntoL2 = 8192;
+  struct Distance {
+    int64_t bytes;
+    int level;
+  };
+  SmallVector<Distance> ahead;
+  if (shape.tokens > 2)
+    ahead = {{ops.stripes * shape.stripeBytes, 1}};
+  else if (shape.stripeBytes < kLongStripe)
+    ahead = {{3072, 1}};
+  else
+    ahead = {{2048, 1}, {kIntoL2, 2}};
+  for (auto [bytes, level] : ahead)
+    for (int64_t s = 0; s < ops.stripes; ++s)
+      for (int64_t line = 0; line < plan::groupBytes(shape.format); line += 64)
+        ops.e.prefetch(ops.e.at(at, s * shape.stripeBytes + bytes + line), level);
+}
+
+/// Whether the f32 sums lie in memory, in the cache of level 1: 16 registers do not hold them
+/// beside a group's weights. A sum is read and written once a group, the read as part of the fma.
+static bool sumsInMemory(const CpuLevel &level, const DotShape &shape) {
+  return level.registers < 32 && shape.tokens >= (shape.format == AXM_FORMAT_Q6 ? 2 : 8);
+}
+
+/// Whether the f16 factors of a run are read and converted for each group instead of kept.
+static bool rereadsFactors(const CpuLevel &level, const DotShape &shape) {
+  bool crowded = level.dot == DotKind::Maddubs ? shape.tokens > 1 : sumsInMemory(level, shape);
+  return level.registers < 32 && crowded;
 }
 
 SmallVector<Value> forGroups(DotOps &ops, const DotShape &shape, const DotArgs &a, Value weights,
@@ -36,24 +63,43 @@ SmallVector<Value> forGroups(DotOps &ops, const DotShape &shape, const DotArgs &
   SmallVector<Value> result =
       e.loop(e.i64c(0), e.add(count, e.i64c(1)), 1, outer, [&](Value run, ValueRange carried) {
         Value at = carried[0], done = carried[1];
-        Value first = e.cmp(arith::CmpIPredicate::eq, run, e.i64c(0));
-        Value length = e.umin(e.select(first, a.firstRun, e.sub(a.groups, done)), e.i64c(8));
+        Value starts = e.cmp(arith::CmpIPredicate::eq, run, e.i64c(0));
+        Value length = e.umin(e.select(starts, a.firstRun, e.sub(a.groups, done)), e.i64c(8));
         // It never is 0: told so, LLVM makes no way around the loop, for which sums change
         // registers.
         length = e.umax(length, e.i64c(1));
-        Value d = ops.halves(at), dm = six ? Value() : ops.halves(e.at(at, 16));
+        // The run's factors, kept or read through a pointer that seems to change.
+        bool reread = rereadsFactors(ops.e.level, shape);
+        Value factors = at, d, dm;
+        auto first = [&](Value from) { return ops.halves(from); };
+        auto second = [&](Value from) { return ops.halves(e.at(from, 16)); };
+        if (!reread) {
+          d = first(factors);
+          dm = six ? Value() : second(factors);
+        }
         at = e.at(at, header);
+        SmallVector<Value> start(carried.drop_front(2));
+        start.push_back(factors);
         SmallVector<Value> mine =
-            e.loop(e.i64c(0), length, 1, carried.drop_front(2), [&](Value g, ValueRange inner) {
+            e.loop(e.i64c(0), length, 1, start, [&](Value g, ValueRange inner) {
               Value block = e.at(at, e.mul(g, e.i64c(bytes)));
+              Value from = reread ? e.opaque(inner.back()) : inner.back();
               prefetchGroup(ops, shape, block);
-              return body({e.add(done, g), six ? block : e.at(block, 16),
-                           [&] { return six ? d : e.fmul(d, ops.small(block)); },
-                           [&] { return six ? Value() : e.fmul(dm, ops.small(e.at(block, 8))); }},
-                          inner);
+              auto scale = [&] {
+                Value factor = reread ? first(from) : d;
+                return six ? factor : e.fmul(factor, ops.small(block));
+              };
+              auto min = [&] {
+                return six ? Value()
+                           : e.fmul(reread ? second(from) : dm, ops.small(e.at(block, 8)));
+              };
+              SmallVector<Value> result = body(
+                  {e.add(done, g), six ? block : e.at(block, 16), scale, min}, inner.drop_back());
+              result.push_back(from);
+              return result;
             });
         SmallVector<Value> next = {e.at(at, e.mul(length, e.i64c(bytes))), e.add(done, length)};
-        next.append(mine);
+        next.append(mine.begin(), mine.end() - 1);
         return next;
       });
   return SmallVector<Value>(ArrayRef<Value>(result).drop_front(2));
@@ -66,10 +112,14 @@ Value emitGroupStep(DotOps &ops, Value sum, Value dot, Value scale, Value min, V
 }
 
 /// The chain results of one segment of `ops.stripes` stripes per token of the tile; `weights` is
-/// the segment of the first stripe.
+/// the segment of the first stripe. `array`: where the sums lie meanwhile, or none.
 static SmallVector<Value> emitSegment(DotOps &ops, const DotShape &shape, const DotArgs &a,
-                                      Value weights) {
+                                      Value weights, Value array) {
   Emit &e = ops.e;
+  auto place = [&](size_t t) { return e.at(array, 32 * static_cast<int64_t>(t)); };
+  Value zero = e.floatOf(ops.f, 0.0f);
+  for (int64_t t = 0; array && t < shape.tokens; ++t)
+    e.store(zero, place(t), 32);
   // Where the activations, their scales and their sums of the group lie, carried from group to
   // group.
   SmallVector<Value> start = {a.acts, a.scales};
@@ -77,7 +127,8 @@ static SmallVector<Value> emitSegment(DotOps &ops, const DotShape &shape, const 
   if (shape.format == AXM_FORMAT_Q8 || shape.format == AXM_FORMAT_Q6)
     start.push_back(a.sums);
   SmallVector<Value> inits(start);
-  inits.append(shape.tokens, e.floatOf(ops.f, 0.0f));
+  if (!array)
+    inits.append(shape.tokens, zero);
   SmallVector<Value> result =
       forGroups(ops, shape, a, weights, inits, [&](const Group &group, ValueRange carried) {
         SmallVector<Value> next, here, acc(carried.drop_front(start.size())), acts, sums;
@@ -99,6 +150,11 @@ static SmallVector<Value> emitSegment(DotOps &ops, const DotShape &shape, const 
             min = group.min();
           }
           Value pair = e.at(pairs, static_cast<int64_t>(t) * shape.actStride);
+          if (array) {
+            e.store(emitGroupStep(ops, e.load(ops.f, place(t), 32), dot, scale, min, pair),
+                    place(t), 32);
+            return;
+          }
           acc[t] = emitGroupStep(ops, acc[t], dot, scale, min, pair);
         };
         if (shape.format == AXM_FORMAT_Q8)
@@ -110,14 +166,18 @@ static SmallVector<Value> emitSegment(DotOps &ops, const DotShape &shape, const 
         next.append(acc);
         return next;
       });
-  return SmallVector<Value>(ArrayRef<Value>(result).drop_front(start.size()));
+  result.erase(result.begin(), result.begin() + start.size());
+  for (int64_t t = 0; array && t < shape.tokens; ++t)
+    result.push_back(e.load(ops.f, place(t), 32));
+  return result;
 }
 
 /// The chain results of `ops.stripes` stripes from `stripe` on to their place.
-static void emitBlock(DotOps &ops, const DotShape &shape, const DotArgs &a, Value stripe) {
+static void emitBlock(DotOps &ops, const DotShape &shape, const DotArgs &a, Value stripe,
+                      Value array = {}) {
   Emit &e = ops.e;
   SmallVector<Value> acc =
-      emitSegment(ops, shape, a, e.at(a.weights, e.mul(stripe, e.i64c(shape.stripeBytes))));
+      emitSegment(ops, shape, a, e.at(a.weights, e.mul(stripe, e.i64c(shape.stripeBytes))), array);
   Value to = e.at(a.out, e.mul(a.outStripe, stripe));
   for (int64_t t = 0; t < shape.tokens; ++t)
     ops.storeEach(acc[t], t == 0 ? to : e.at(to, e.mul(a.outToken, e.i64c(t))), a.outStripe);
@@ -154,11 +214,14 @@ void emitQuantizedDot(Emit &e, const DotShape &shape, const DotArgs &a) {
     });
     return;
   }
+  Value array; // opaque: or LLVM would have it in registers again
+  if (sumsInMemory(e.level, shape))
+    array = e.opaque(e.stack(32 * shape.tokens));
   // Few tokens are bound by memory, which likes one stream better than two.
   int64_t width = shape.tokens >= 4 ? e.level.stripes : 1;
   DotOps wide(e, width, shape.stripeBytes), single(e, 1, shape.stripeBytes);
   Value whole = e.mul(e.udiv(a.stripes, e.i64c(width)), e.i64c(width));
-  e.loop(e.i64c(0), whole, width, [&](Value stripe) { emitBlock(wide, shape, a, stripe); });
+  e.loop(e.i64c(0), whole, width, [&](Value stripe) { emitBlock(wide, shape, a, stripe, array); });
   if (width > 1)
     e.loop(whole, a.stripes, 1, [&](Value stripe) { emitBlock(single, shape, a, stripe); });
 }

@@ -133,12 +133,19 @@ Value DotOps::nibble(MutableArrayRef<Value> raw, Value at, int64_t j) {
 
 void DotOps::nibbleDots(Value at, ArrayRef<Value> acts, Done done) {
   SmallVector<Value> raw(4), dots(acts.size()), fours(2 * acts.size());
-  bool inner = e.level.registers < 32 && (vnni() || acts.size() == 1);
+  bool inner = few() && (vnni() || acts.size() == 1);
   // Registers j and j + 4 come from the same bytes, which are given up early.
-  bool paired = inner || e.level.registers >= 32;
+  bool paired = inner || !few();
   SmallVector<int64_t> order = paired ? SmallVector<int64_t>{0, 4, 1, 5, 2, 6, 3, 7} : iota(8);
+  // Eight weights, several tokens' sums: all made before the first product, the products added up
+  // one after the other, not as a tree whose branches need registers.
+  bool crowded = few() && !inner && acts.size() >= 4;
   eachProduct(
-      acts.size(), order, [&](int64_t j) { return nibble(raw, at, j); },
+      acts.size(), order,
+      [&](int64_t j) {
+        Value w = nibble(raw, at, j);
+        return crowded ? e.opaque(w, /*ordered=*/true) : w;
+      },
       [&](size_t t, int64_t j, Value w) {
         Value &sum = dots[t];
         if (sdot()) {
@@ -146,12 +153,21 @@ void DotOps::nibbleDots(Value at, ArrayRef<Value> acts, Done done) {
           return;
         }
         Value a = splatBytes(e.at(acts[t], 4 * j), bytes);
-        if (vnni())
+        if (vnni()) {
           sum = dpbusd(sum ? sum : e.intOf(i, 0), w, a);
-        else // 8 products of u4 x s8 pairs fit an int16
-          sum = sum ? e.add(sum, maddubs(w, a)) : maddubs(w, a);
+          return;
+        }
+        // 8 products of u4 x s8 pairs fit an int16
+        sum = sum ? e.add(sum, maddubs(w, a)) : maddubs(w, a);
+        if (crowded)
+          sum = e.opaque(sum);
       },
       [&](size_t t) {
+        // No token's f32 step before the last product of all, whose activations would wait in
+        // registers.
+        if (inner && t == 0 && acts.size() > 4)
+          for (Value &dot : dots)
+            dot = e.opaque(dot, /*ordered=*/true);
         if (e.level.dot == DotKind::Maddubs)
           dots[t] = maddwd(dots[t], e.intOf(e.vec(16, e.i16), 1));
         done(t, e.sitofp(dots[t], f));
@@ -188,11 +204,11 @@ void DotOps::byteDots(Value at, ArrayRef<Value> acts, ArrayRef<Value> sums, Done
     // |w| as unsigned, the sign moves to the activation; one pair sum fills an int16.
     Value moved = e.intrinsic("llvm.x86.avx2.psign.b", bytes, {a, w});
     Value part = maddwd(maddubs(magnitude[j], moved), e.intOf(e.vec(16, e.i16), 1));
-    sum = sum ? e.add(sum, part) : part;
+    // Not joined with the next ones to a tree, whose branches would need registers.
+    sum = sum ? e.opaque(e.add(sum, part)) : part;
   };
   eachProduct(
-      acts.size(), iota(8), make, step, [&](size_t t) { done(t, e.sitofp(dots[t], f)); },
-      e.level.registers < 32);
+      acts.size(), iota(8), make, step, [&](size_t t) { done(t, e.sitofp(dots[t], f)); }, few());
 }
 
 void DotOps::spread(AxmFormat format, Value at, Value to) {
@@ -213,22 +229,18 @@ Value DotOps::plainDots(Value spread, Value acts) {
 }
 
 Value DotOps::pairOf(Value low, Value high) {
-  Value pair = e.or_(e.and_(low, e.intOf(i, 0xffff)), e.shl(high, 16));
-  return e.bitcast(pair, e.vec(16 * stripes, e.i16));
+  Type words = e.vec(2 * rows, e.i16);
+  SmallVector<int64_t> mask;
+  for (int64_t k = 0; k < 2 * rows; ++k)
+    mask.push_back(k % 2 == 0 ? k : 2 * rows + k);
+  return e.shuffle(e.bitcast(low, words), e.bitcast(e.shl(high, 16), words), mask);
 }
 
 void DotOps::sixBitDots(Value at, ArrayRef<Value> acts, ArrayRef<Value> sums, Done done) {
   Type words = e.vec(2 * rows, e.i16);
   Value scale[2], high[2];
-  for (int64_t part = 0; part < 2; ++part)
-    scale[part] = e.sext(loadEach(8, e.i8, e.at(at, 8 * part)), i);
   SmallVector<Value> totals(acts.size()), dots(acts.size()), fours(2 * acts.size()), raw(4);
-  // s (code - 32) a = s code a - 32 s a: the second part comes from the sums of the activations.
-  Value offsets, scalePair[2];
-  for (int64_t part = 0; e.level.dot == DotKind::Maddubs && part < 2; ++part)
-    scalePair[part] = pairOf(scale[part], scale[part]);
-  if (!sdot())
-    offsets = pairOf(e.mul(scale[0], e.intOf(i, -32)), e.mul(scale[1], e.intOf(i, -32)));
+  bool inner = few() && (acts.size() == 1 || (vnni() && acts.size() == 2));
   auto make = [&](int64_t j) {
     int64_t part = j / 4, m = j % 4;
     if (!high[part])
@@ -238,12 +250,37 @@ void DotOps::sixBitDots(Value at, ArrayRef<Value> acts, ArrayRef<Value> sums, Do
                            : e.lshr(high[part], 2);
     Value top = e.and_(e.bitcast(moved, bytes), e.intOf(bytes, 0x30));
     Value code = e.or_(nibble(raw, e.at(at, 16), j), top);
+    if (few())
+      code = e.opaque(code, /*ordered=*/true);
     return sdot() ? e.sub(code, e.intOf(bytes, 32)) : code;
   };
+  // s (code - 32) a = s code a - 32 s a: the second part comes from the sums of the activations.
+  // What the scales give is made behind the weights, whose making needs the registers until then.
+  Value scalePair[2], offsets;
+  auto scaleOf = [&](int64_t part) {
+    if (!scale[part])
+      scale[part] = e.sext(loadEach(8, e.i8, e.at(at, 8 * part)), i);
+    return scale[part];
+  };
+  auto scalePairOf = [&](int64_t part) {
+    if (!scalePair[part])
+      scalePair[part] = pairOf(scaleOf(part), scaleOf(part));
+    return scalePair[part];
+  };
+  auto add = [&](Value &total, Value more) { total = total ? e.add(total, more) : more; };
+  auto addOffset = [&](size_t t) {
+    if (sdot())
+      return;
+    for (int64_t part = 0; e.level.dot == DotKind::Maddubs && part < 2; ++part)
+      scalePairOf(part);
+    if (!offsets)
+      offsets = pairOf(e.mul(scaleOf(0), e.intOf(i, -32)), e.mul(scaleOf(1), e.intOf(i, -32)));
+    add(totals[t], maddwd(splatBytes(sums[t], words), offsets));
+  };
   auto step = [&](size_t t, int64_t j, Value w) {
-    Value &dot = dots[t], &total = totals[t];
-    if (offsets && !total)
-      total = maddwd(splatBytes(sums[t], words), offsets);
+    Value &dot = dots[t];
+    if (j == 0 && !inner)
+      addOffset(t);
     int64_t part = j / 4;
     if (e.level.dot == DotKind::Maddubs) {
       // Two products of u6 x s8 pairs fit an int16.
@@ -252,7 +289,7 @@ void DotOps::sixBitDots(Value at, ArrayRef<Value> acts, ArrayRef<Value> sums, Do
         dot = pairs;
         return;
       }
-      total = e.add(total, maddwd(e.add(dot, pairs), scalePair[part]));
+      add(totals[t], maddwd(e.add(dot, pairs), scalePairOf(part)));
       return;
     }
     Value sum = j % 4 == 0 ? e.intOf(i, 0) : dot;
@@ -260,12 +297,14 @@ void DotOps::sixBitDots(Value at, ArrayRef<Value> acts, ArrayRef<Value> sums, Do
                  : dpbusd(sum, w, splatBytes(e.at(acts[t], 4 * j), bytes));
     if (j % 4 != 3)
       return;
-    Value scaled = e.mul(dot, scale[part]);
-    total = total ? e.add(total, scaled) : scaled;
+    add(totals[t], e.mul(dot, scaleOf(part)));
   };
-  eachProduct(
-      acts.size(), iota(8), make, step, [&](size_t t) { done(t, e.sitofp(totals[t], f)); },
-      e.level.registers < 32 && (vnni() || acts.size() == 1));
+  auto finish = [&](size_t t) {
+    if (inner)
+      addOffset(t);
+    done(t, e.sitofp(totals[t], f));
+  };
+  eachProduct(acts.size(), iota(8), make, step, finish, inner);
 }
 
 } // namespace axiom::codegen

@@ -46,6 +46,9 @@ public:
 private:
   bool vnni() const { return e.level.dot == DotKind::Vnni; }
   bool sdot() const { return e.level.dot == DotKind::Sdot; }
+  /// Whether a group's weights and a few tokens' sums fill the registers, so that the order of
+  /// things is not left to LLVM (Emit::opaque).
+  bool few() const { return e.level.registers < 32; }
   /// 4 bytes repeated over all rows.
   Value splatBytes(Value address, Type to);
   /// {low, high} as the two int16 of each 32-bit lane.

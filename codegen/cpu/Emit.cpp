@@ -104,9 +104,11 @@ void Emit::prefetch(Value address, int level) {
                          b.getI32IntegerAttr(1));
 }
 
-Value Emit::opaque(Value pointer) {
-  return LLVM::InlineAsmOp::create(b, loc, ptr, pointer, "", "=r,0", /*has_side_effects=*/false,
-                                   /*is_align_stack=*/false, LLVM::tailcallkind::TailCallKind::None,
+Value Emit::opaque(Value value, bool ordered) {
+  Type type = value.getType();
+  return LLVM::InlineAsmOp::create(b, loc, type, value, "", isa<VectorType>(type) ? "=x,0" : "=r,0",
+                                   /*has_side_effects=*/ordered, /*is_align_stack=*/false,
+                                   LLVM::tailcallkind::TailCallKind::None,
                                    /*asm_dialect=*/{}, /*operand_attrs=*/{})
       .getRes();
 }

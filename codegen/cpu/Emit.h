@@ -90,11 +90,14 @@ public:
   Value stack(int64_t bytes, int64_t align = 32);
   /// Into the cache of this level and those behind it.
   void prefetch(Value address, int level = 1);
-  /// The same pointer, about which LLVM knows nothing: addresses that are made of it stay a
-  /// register and a constant. LLVM's strength reduction prefers one index register for all arrays
-  /// of a loop, but Intel's cores split an instruction that computes with what it loads by an index
-  /// into two.
-  Value opaque(Value pointer);
+  /// The same pointer or vector of 32 bytes, about which LLVM knows nothing. Addresses that are
+  /// made of such a pointer stay a register and a constant: LLVM's strength reduction prefers one
+  /// index register for all arrays of a loop, but Intel's cores split an instruction that computes
+  /// with what it loads by an index into two. Sums stay in the order they are written in.
+  /// `ordered`: the value is made here, before the loads and stores that follow and after those
+  /// before it; else LLVM's scheduler takes registers for what is needed much later. Vectors: x86
+  /// only.
+  Value opaque(Value value, bool ordered = false);
 
   // Vector helpers.
   Value extract(Value vector, int64_t lane);

@@ -34,8 +34,9 @@ constexpr StreamLoop kPortableStreams[] = {{"plain", readPortable},
 
 #if defined(__x86_64__)
 
-enum class Hint { None, Cache, NonTemporal };
-constexpr int kAhead = 2048; ///< bytes; past the end a prefetch does nothing
+enum class Hint { None, Cache, Levels, NonTemporal };
+/// Bytes, into the first cache and the second; past the end a prefetch does nothing.
+constexpr int kAhead = 2048, kFarAhead = 8192;
 
 template <Hint H>
 __attribute__((target("avx2"))) uint64_t readAvx2(const uint8_t *data, uint64_t size) {
@@ -44,7 +45,10 @@ __attribute__((target("avx2"))) uint64_t readAvx2(const uint8_t *data, uint64_t 
     s = _mm256_setzero_si256();
   for (uint64_t i = 0; i < size; i += 256) {
     auto *at = reinterpret_cast<const __m256i *>(data + i);
-    if constexpr (H == Hint::Cache)
+    if constexpr (H == Hint::Levels)
+      for (int line = 0; line < 256; line += 64)
+        _mm_prefetch(reinterpret_cast<const char *>(at) + kFarAhead + line, _MM_HINT_T1);
+    if constexpr (H == Hint::Cache || H == Hint::Levels)
       for (int line = 0; line < 256; line += 64)
         _mm_prefetch(reinterpret_cast<const char *>(at) + kAhead + line, _MM_HINT_T0);
     if constexpr (H == Hint::NonTemporal)
@@ -63,6 +67,7 @@ __attribute__((target("avx2"))) uint64_t readAvx2(const uint8_t *data, uint64_t 
 
 constexpr StreamLoop kAvx2Streams[] = {{"plain", readAvx2<Hint::None>},
                                        {"prefetched", readAvx2<Hint::Cache>},
+                                       {"prefetched twice", readAvx2<Hint::Levels>},
                                        {"non-temporal", readAvx2<Hint::NonTemporal>}};
 
 /// Both operands of the products: bytes 3, which as floats are small normal numbers.

@@ -10,7 +10,7 @@ namespace axiom::bench {
 /// Reads [data, data + size) once and returns something that depends on every byte of it. `size` is
 /// a multiple of 1024, `data` 64-byte aligned.
 struct StreamLoop {
-  const char *name; ///< "plain", "prefetched", "non-temporal"
+  const char *name; ///< "plain", "prefetched", "prefetched twice", "non-temporal"
   uint64_t (*read)(const uint8_t *data, uint64_t size);
 };
 

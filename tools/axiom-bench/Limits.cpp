@@ -6,6 +6,7 @@
 #include "tools/axiom-bench/LimitLoops.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <cstdlib>
@@ -18,7 +19,7 @@ namespace axiom::bench {
 
 namespace {
 
-constexpr uint64_t kUnit = 2 * 1024 * 1024; ///< each thread reads a multiple of this
+constexpr uint64_t kUnit = 2 * 1024 * 1024; ///< what a thread reads at a time
 constexpr double kComputeSeconds = 0.02;    ///< of each compute loop, about
 
 double seconds(std::chrono::steady_clock::time_point since) {
@@ -65,7 +66,8 @@ struct FilePages {
 struct StreamJob {
   const StreamLoop *loop;
   const uint8_t *data;
-  uint64_t each; ///< bytes of a thread
+  uint64_t units;
+  std::atomic<uint64_t> next{0}; ///< the first unit that no thread has taken
 };
 
 struct ComputeJob {
@@ -75,9 +77,12 @@ struct ComputeJob {
 
 volatile uint64_t sink; ///< keeps what loops return alive
 
-void streamSlice(void *context, uint32_t thread) {
-  const StreamJob &job = *static_cast<const StreamJob *>(context);
-  sink = job.loop->read(job.data + thread * job.each, job.each);
+/// Whoever is free takes the next unit, as in steps: cores of a shared machine are not equally
+/// fast.
+void streamUnits(void *context, uint32_t) {
+  StreamJob &job = *static_cast<StreamJob *>(context);
+  for (uint64_t unit; (unit = job.next.fetch_add(1, std::memory_order_relaxed)) < job.units;)
+    sink = job.loop->read(job.data + unit * kUnit, kUnit);
 }
 
 void computeAll(void *context, uint32_t) {
@@ -163,9 +168,9 @@ struct LimitProbe::Impl {
   }
 
   double readRate(const StreamLoop &loop, const uint8_t *data) {
-    StreamJob job{&loop, data, bytes / team->threads()};
+    StreamJob job{&loop, data, bytes / kUnit};
     auto start = std::chrono::steady_clock::now();
-    team->run(streamSlice, &job);
+    team->run(streamUnits, &job);
     return static_cast<double>(bytes) / seconds(start) / 1e9;
   }
 
