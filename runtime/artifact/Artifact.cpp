@@ -388,6 +388,7 @@ Result<std::shared_ptr<const Artifact>> Artifact::open(const std::string &path,
   try {
     auto impl = std::make_unique<Impl>();
     AXIOM_ASSIGN_OR_RETURN(impl->file, MappedFile::open(path));
+    impl->file.advise(MappedFile::Access::HugePages);
     Status status = impl->load(options);
     if (!status.ok())
       return status.withContext("'" + path + "'");

@@ -104,11 +104,12 @@ void MappedFile::release(std::span<const uint8_t> bytes) const {
 void MappedFile::advise(Access access, uint64_t offset, uint64_t size) const {
   if (offset >= size_)
     return;
-  int advice = access == Access::Sequential ? MADV_SEQUENTIAL
-               : access == Access::Random   ? MADV_RANDOM
-               : access == Access::WillNeed ? MADV_WILLNEED
-               : access == Access::DontNeed ? MADV_DONTNEED
-                                            : MADV_NORMAL;
+  int advice = access == Access::Sequential  ? MADV_SEQUENTIAL
+               : access == Access::Random    ? MADV_RANDOM
+               : access == Access::WillNeed  ? MADV_WILLNEED
+               : access == Access::DontNeed  ? MADV_DONTNEED
+               : access == Access::HugePages ? MADV_HUGEPAGE
+                                             : MADV_NORMAL;
   uint64_t page = static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
   uint64_t begin = offset / page * page;
   uint64_t end = offset + std::min<uint64_t>(size, size_ - offset);

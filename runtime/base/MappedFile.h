@@ -31,7 +31,9 @@ public:
   uint64_t size() const { return size_; }
   std::span<const uint8_t> bytes() const { return {data_, size_}; }
 
-  enum class Access { Normal, Sequential, Random, WillNeed, DontNeed };
+  /// HugePages: what has to be read from the disk comes in pages of 2 MiB where the file system has
+  /// them. To be said before the first access: reading ahead goes on with the pages it began with.
+  enum class Access { Normal, Sequential, Random, WillNeed, DontNeed, HugePages };
   /// A hint for the pages that hold [offset, offset + size); wrong hints cost time only.
   void advise(Access access, uint64_t offset = 0, uint64_t size = UINT64_MAX) const;
   /// Drops the resident pages of `bytes` if it lies in this mapping; reading brings them back.
