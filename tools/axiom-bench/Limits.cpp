@@ -119,9 +119,9 @@ LimitSummary summarize(const std::vector<LimitSample> &samples) {
     for (size_t l = 0; l < samples[0].stream[k].size(); ++l)
       loops.push_back(medianOf([&](const LimitSample &s) { return s.stream[k][l]; }));
     sum.streamLoops.push_back(loops);
-    sum.stream.push_back(medianOf([&](const LimitSample &s) {
-      return s.stream[k].empty() ? 0 : *std::max_element(s.stream[k].begin(), s.stream[k].end());
-    }));
+    // Not the median of each sample's best: among several readings of a noisy machine the largest
+    // is a lucky one.
+    sum.stream.push_back(loops.empty() ? 0 : *std::max_element(loops.begin(), loops.end()));
   }
   for (size_t c = 0; c < samples[0].oneCore.size(); ++c) {
     sum.oneCore.push_back(medianOf([&](const LimitSample &s) { return s.oneCore[c]; }));

@@ -6,7 +6,7 @@ from shared import Line, axiom, compare, one_b, share_row
 def q4_0(line):
     source = one_b("Q4_0")
     model = axiom.cached_artifact(source, "1b-q4_0")
-    measures = compare(model, [source], "--rows", "prefill,decode", "--prompt", "256", "--generate", "32", "--rounds", "3", "--limits")
+    measures = compare(model, [source], "--rows", "prefill,decode", "--prompt", "256", "--generate", "32", "--rounds", "5", "--limits")
     for row, least in (("prefill", 1.8), ("decode", 1.05)):
         m = measures[row]
         line.at_least(f"Q4_0: {row}, {m['axiom']:.1f} against {m['llama.cpp']:.1f} tokens/s", m["ratio"], least, "{:.2f}", "x")
