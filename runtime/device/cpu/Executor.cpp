@@ -21,8 +21,9 @@ namespace {
 using ull = unsigned long long;
 
 constexpr uint32_t kMaxThreads = 4096;
-constexpr uint64_t kAlign = 64; ///< of slots and scratch
-constexpr uint32_t kLoose = 4;  ///< one in so many units is left to whoever is free
+constexpr uint64_t kAlign = 64;      ///< of slots and scratch
+constexpr uint64_t kAskBytes = 4096; ///< of a weight, before the phase that reads it
+constexpr uint32_t kLoose = 4;       ///< one in so many units is left to whoever is free
 
 /// How the units of a launch reach the threads: the first `fixed` in one slice a thread, the others
 /// in chunks that whoever is free takes, which shrink to `chunk` towards the end.
@@ -115,6 +116,7 @@ struct Executor::Impl {
   void runTeam();
   void runThread(uint32_t thread);
   void runLaunch(size_t index, uint32_t thread);
+  void askForWeights(size_t phase, uint32_t thread) const;
   void callHook(uint32_t layer);
   uint32_t tokensOf(const Launch &launch) const { return launch.perRow ? numRows : numTokens; }
 };
@@ -347,6 +349,8 @@ void Executor::Impl::runThread(uint32_t thread) {
     bool call = hook && phase.layerDone >= 0;
     // The end of the job is a barrier too.
     if (call || (any && index + 1 != endPhase)) {
+      if (index + 1 != endPhase)
+        askForWeights(index + 1, thread);
       barrier->arrive();
       if (times)
         times->waited(thread, index);
@@ -358,6 +362,33 @@ void Executor::Impl::runThread(uint32_t thread) {
       if (times)
         times->hooked(thread);
     }
+  }
+}
+
+/// Asks for the beginning of the thread's slice of each large weight of a phase: they do not depend
+/// on the phase before, and come while the thread waits for the others. A hint: where units are not
+/// equal parts of a weight it misses.
+void Executor::Impl::askForWeights(size_t phase, uint32_t thread) const {
+  constexpr uint64_t kLarge = 64 << 10, kLine = 64;
+  const LaunchPhase &next = table.phases[phase];
+  if (next.numLaunches == 0)
+    return;
+  const Launch &launch = table.launches[next.firstLaunch];
+  uint32_t tokens = tokensOf(launch);
+  if (launch.balance || tokens == 0 || tokens > 2) // more are not bound by memory
+    return;
+  LaunchShape shape = launchShape(launch, tokens, lastPosition);
+  const AxmKernelRow &row = shape.kernel->row;
+  uint64_t fixed = sharingOf(shape, false, active).fixed, begin = fixed * thread / active;
+  for (uint32_t i = 0; i < row.numArgs; ++i) {
+    const AxmArgRow &arg = row.args[i];
+    uint64_t offset = arg.readFixed / shape.units * begin;
+    if (arg.space != AXM_SPACE_WEIGHTS || arg.readFixed < kLarge ||
+        offset + kAskBytes > arg.readFixed)
+      continue;
+    auto *at = static_cast<const uint8_t *>(table.args[launch.firstArg + i]) + offset;
+    for (uint64_t line = 0; line < kAskBytes; line += kLine)
+      __builtin_prefetch(at + line, 0, 2);
   }
 }
 
