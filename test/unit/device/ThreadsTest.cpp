@@ -14,20 +14,26 @@ using namespace axiom;
 
 namespace {
 
+/// Keeps the thread that makes it, and those that it starts, on one core.
+struct OnOneCore {
+  OnOneCore() {
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(::sched_getcpu(), &one);
+    EXPECT_EQ(::sched_getaffinity(0, sizeof before, &before), 0);
+    EXPECT_EQ(::sched_setaffinity(0, sizeof one, &one), 0);
+  }
+  ~OnOneCore() { EXPECT_EQ(::sched_setaffinity(0, sizeof before, &before), 0); }
+  cpu_set_t before;
+};
+
 TEST(Threads, UsableCoresFollowTheAffinityMask) {
   uint32_t all = usableCores();
   EXPECT_GE(all, 1u);
-  cpu_set_t before, one;
-  ASSERT_EQ(::sched_getaffinity(0, sizeof before, &before), 0);
-  CPU_ZERO(&one);
-  for (int core = 0; core < CPU_SETSIZE; ++core)
-    if (CPU_ISSET(core, &before)) {
-      CPU_SET(core, &one);
-      break;
-    }
-  ASSERT_EQ(::sched_setaffinity(0, sizeof one, &one), 0);
-  EXPECT_EQ(usableCores(), 1u);
-  ASSERT_EQ(::sched_setaffinity(0, sizeof before, &before), 0);
+  {
+    OnOneCore core;
+    EXPECT_EQ(usableCores(), 1u);
+  }
   EXPECT_EQ(usableCores(), all);
 }
 
@@ -111,19 +117,6 @@ TEST(Threads, TeamRunsAsManyAsAreWanted) {
   EXPECT_EQ(ids.size(), 4u);
   EXPECT_EQ(std::unique(ids.begin(), ids.end()), ids.end());
 }
-
-/// Keeps the thread that makes it, and those that it starts, on one core.
-struct OnOneCore {
-  OnOneCore() {
-    ::sched_getaffinity(0, sizeof before, &before);
-    cpu_set_t one;
-    CPU_ZERO(&one);
-    CPU_SET(::sched_getcpu(), &one);
-    ::sched_setaffinity(0, sizeof one, &one);
-  }
-  ~OnOneCore() { ::sched_setaffinity(0, sizeof before, &before); }
-  cpu_set_t before;
-};
 
 TEST(Threads, RunDelayGrowsOnACoreThatIsTaken) {
   OnOneCore core;

@@ -4,8 +4,7 @@ from shared import Line, axiom, compare, one_b, share_row
 
 
 def fresh(source, name):
-    """Written just now, so that its pages lie in memory that this machine's cores have written, as those of the stream's file do: pages
-    that a virtual machine's disk has filled can lie further away (one in ten slower here)."""
+    """Written just now, as the stream's file is: a file that was read back from the disk was slower to read (docs/performance.md)."""
     (axiom.BUILD / "verify" / f"{name}.axm").unlink(missing_ok=True)
     return axiom.cached_artifact(source, name)
 
