@@ -261,15 +261,20 @@ def summarize(rounds, rows, engines):
 
 
 def median_limits(limits):
-    """The shares of one row, median over the rounds."""
-    def pick(key, inner=None):
+    """The shares of one row, median over the rounds, and their spread."""
+    def of(key, inner=None):
         values = [one[key] if inner is None else (one[key] or {}).get(inner) for one in limits]
-        values = [v for v in values if v is not None]
+        return [v for v in values if v is not None]
+
+    def pick(*keys):
+        values = of(*keys)
         return statistics.median(values) if values else None
+    shares = {"stream_share": "of_stream", "maddubs_share": "of_maddubs", "linear_phases_maddubs_share": "linear_phases_of_maddubs"}
+    spread = {name: [min(values), max(values)] for name, key in shares.items() if (values := of(key, "share"))}
     share = pick("of_stream", "share")
     return {"bytes_per_step": pick("bytes_per_step"), "weight_bytes_per_step": pick("weight_bytes_per_step"),
             "stream_share": share, "helped_by_cache": share is not None and share > 1, "maddubs_share": pick("of_maddubs", "share"),
-            "linear_phases_maddubs_share": pick("linear_phases_of_maddubs", "share"), "gb_s": pick("gb_s"),
+            "linear_phases_maddubs_share": pick("linear_phases_of_maddubs", "share"), "spread": spread, "gb_s": pick("gb_s"),
             "linear_g_multiply_adds_s": pick("linear_g_multiply_adds_s"),
             "stream_gb_s": statistics.median(one["stream_gb_s"][one["stream_pages"]]["best"] or 0 for one in limits),
             "maddubs_g_s": statistics.median((one["g_multiply_adds_s"].get("maddubs") or {}).get("all_threads") or 0 for one in limits)}
@@ -316,7 +321,7 @@ def table(result):
             for key, what in (("stream_share", "stream"), ("maddubs_share", "vpmaddubsw + vpaddw"),
                               ("linear_phases_maddubs_share", "it in the linear phases")):
                 if one[key] is not None:
-                    parts.append(f"{one[key] * 100:.1f} % of {what}" + (" (helped by cache)" if one[key] > 1 else ""))
+                    parts.append(f"{one[key] * 100:.1f} % of {what}" + (" (helped by cache)" if key == "stream_share" and one[key] > 1 else ""))
             lines += ["", f"{name}: " + ", ".join(parts)]
     return "\n".join(lines)
 

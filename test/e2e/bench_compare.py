@@ -85,13 +85,16 @@ def check_compare(folder, problems):
 
 
 def check_history(folder, problems):
-    """Shares fall, machines differ, nothing to compare with."""
+    """Shares fall, by more or less than rounds differ; machines differ; nothing to compare with."""
     script, history, result = axiom.ROOT / "test/bench/history.py", folder / "history.json", folder / "result.json"
 
-    def write(share, ratio, cores="7"):
+    def write(share, ratio, cores="7", spread=0.02):
+        def around(value):
+            return [value * (1 - spread), value * (1 + spread)]
         limits = {"stream_share": share, "maddubs_share": share / 2, "linear_phases_maddubs_share": share / 2, "bytes_per_step": 1e6}
+        limits["spread"] = {name: around(value) for name, value in limits.items() if name != "bytes_per_step"}
         machine = {"architecture": "x86_64", "cpu": "a cpu", "family": "25", "model": cores, "cores": 2, "features": ["avx2"]}
-        row = {"axiom": 100.0, "ratio": ratio, "limits": limits}
+        row = {"axiom": 100.0, "ratio": ratio, "ratio_low": around(ratio)[0], "ratio_high": around(ratio)[1], "limits": limits}
         result.write_text(json.dumps({"machine": machine, "threads": 2, "engines": ["axiom", "llama.cpp Q4_1"], "rounds": [1],
                                       "measures": {"prefill": row, "decode": row}}))
 
@@ -102,13 +105,14 @@ def check_history(folder, problems):
     if (first := call("check", result)).status != 77:
         problems.append(f"history.py check without a history: exit {first.status}: {first.out}")
     call("add", result, "--note", "the first").ok()
-    for share, ratio, cores, status in ((0.8, 2.0, "7", 0), (0.75, 1.8, "7", 0), (0.6, 2.0, "7", 1), (0.8, 1.5, "7", 1), (0.9, 3, "7", 0),
-                                        (0.1, 0.1, "8", 77)):
-        write(share, ratio, cores)
+    for share, ratio, cores, spread, status in (
+            (0.8, 2.0, "7", 0.02, 0), (0.75, 1.8, "7", 0.02, 0), (0.6, 2.0, "7", 0.02, 1), (0.8, 1.5, "7", 0.02, 1), (0.9, 3, "7", 0.02, 0),
+            (0.6, 2.0, "7", 0.4, 0), (0.6, 2.0, "7", 0.2, 1), (0.1, 0.1, "8", 0.02, 77)):
+        write(share, ratio, cores, spread)
         got = call("check", result)
         if got.status != status:
-            problems.append(f"history.py check with share {share}, ratio {ratio}, machine {cores}: exit {got.status}, {status} expected: {got.out}{got.err}")
-    if "the first" not in call("show").ok().out or "decode tokens_s 100, ratio 2, share 0.8" not in call("show").out:
+            problems.append(f"history.py check with share {share}, ratio {ratio}, spread {spread}, machine {cores}: exit {got.status}, {status} expected: {got.out}{got.err}")
+    if "the first" not in call("show").ok().out or "decode tokens_s 100, ratio 2, share 0.8\n" not in call("show").out:
         problems.append(f"history.py show: {call('show').out}")
 
 

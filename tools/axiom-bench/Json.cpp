@@ -16,7 +16,14 @@ Json known(double value) { return value > 0 ? Json(value) : Json(nullptr); }
 Json shareJson(const std::optional<Share> &share) {
   if (!share)
     return nullptr;
-  return {{"share", share->value}, {"helped_by_cache", share->helpedByCache()}};
+  return {{"share", share->value}};
+}
+
+Json streamShareJson(const std::optional<Share> &share) {
+  Json json = shareJson(share);
+  if (share)
+    json["helped_by_cache"] = share->helpedByCache();
+  return json;
 }
 
 Json lineJson(const PhaseLine &line) {
@@ -70,7 +77,7 @@ Json limitsJson(const RowResult &r, const ReportContext &c) {
           {"weight_bytes_per_step", s.weightBytesPerStep},
           {"gb_s", s.gigabytes},
           {"stream_pages", s.filePages ? "file_mapped" : "anonymous_huge"},
-          {"of_stream", shareJson(s.ofStream)},
+          {"of_stream", streamShareJson(s.ofStream)},
           {"linear_g_multiply_adds_s", s.gigamacs},
           {"of_maddubs", shareJson(s.ofMaddubs)},
           {"linear_phases_g_multiply_adds_s", known(s.kernelGigamacs)},

@@ -4,6 +4,7 @@
 #include "runtime/base/Memory.h"
 #include "runtime/base/Threads.h"
 #include "tools/axiom-bench/LimitLoops.h"
+#include "tools/axiom-bench/TouchedPages.h"
 
 #include <algorithm>
 #include <atomic>
@@ -151,8 +152,11 @@ std::optional<Share> shareOf(double figure, double limit) {
 std::string shareText(const std::optional<Share> &share) {
   if (!share)
     return "n/a";
-  return format("%.1f %%%s", share->value * 100,
-                share->helpedByCache() ? " (helped by cache)" : "");
+  return format("%.1f %%", share->value * 100);
+}
+
+std::string streamShareText(const std::optional<Share> &share) {
+  return shareText(share) + (share && share->helpedByCache() ? " (helped by cache)" : "");
 }
 
 struct LimitProbe::Impl {
@@ -205,21 +209,14 @@ Result<std::unique_ptr<LimitProbe>> LimitProbe::create(uint32_t threads, uint64_
   uint64_t unit = kUnit * impl->team->threads();
   impl->bytes = alignUp(std::max(bytes, unit), unit);
   for (PageKind kind : kPageKinds) {
-    MemoryLimit limit = memoryLimit();
-    Status status = Status::okStatus();
-    if (impl->bytes > limit.bytes) {
-      status = Status(Code::Resource,
-                      format("%s are needed and %s is %s", formatBytes(impl->bytes).c_str(),
-                             limit.source.c_str(), formatBytes(limit.bytes).c_str()));
-    } else if (kind == PageKind::FileMapped) {
+    Status status = enoughMemory(impl->bytes);
+    if (status.ok() && kind == PageKind::FileMapped) {
       status = impl->file.map(impl->bytes);
-    } else {
-      auto pages = Pages::allocate(impl->bytes, "the stream limit");
+    } else if (status.ok()) {
+      auto pages = touchedPages(impl->bytes, "the stream limit");
       status = pages.status();
-      if (pages.ok()) {
+      if (pages.ok())
         impl->anonymous = std::move(pages).value();
-        std::memset(impl->anonymous.data(), 1, impl->anonymous.size());
-      }
     }
     if (!status.ok())
       impl->notes.push_back(

@@ -43,13 +43,16 @@ LimitSummary summarize(const std::vector<LimitSample> &samples);
 /// A figure as a share of its limit.
 struct Share {
   double value = 0; ///< of 1
-  /// More than the limit: data came out of a cache that the limit's loop could not use.
+  /// More than the stream: data came out of a cache that the limit's loop could not use. (More than
+  /// a compute loop means better instructions than the loop's, or another minute's clock.)
   bool helpedByCache() const { return value > 1; }
 };
 /// Nothing where the limit is not known.
 std::optional<Share> shareOf(double figure, double limit);
-/// "87.2 %", "104.1 % (helped by cache)", "n/a".
+/// "87.2 %", "n/a".
 std::string shareText(const std::optional<Share> &share);
+/// Of the stream: "104.1 % (helped by cache)" where it is more.
+std::string streamShareText(const std::optional<Share> &share);
 
 /// Owns the memory that is read and the threads that do it.
 class LimitProbe {

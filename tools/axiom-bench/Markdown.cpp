@@ -57,9 +57,9 @@ void shareTable(const std::vector<RowResult> &rows, const ReportContext &c, std:
     RowShares s = rowShares(r, c.load == "map");
     out += format("| %s | %.2f | %.2f | %.1f | %s | %s | %.1f | %s | %s | %s |\n",
                   r.row.test().c_str(), s.bytesPerStep / 1e6, s.weightBytesPerStep / 1e6,
-                  s.gigabytes, figure(s.stream).c_str(), shareText(s.ofStream).c_str(), s.gigamacs,
-                  figure(s.limits.compute("maddubs")).c_str(), shareText(s.ofMaddubs).c_str(),
-                  shareText(s.kernelsOfMaddubs).c_str());
+                  s.gigabytes, figure(s.stream).c_str(), streamShareText(s.ofStream).c_str(),
+                  s.gigamacs, figure(s.limits.compute("maddubs")).c_str(),
+                  shareText(s.ofMaddubs).c_str(), shareText(s.kernelsOfMaddubs).c_str());
   }
 }
 

@@ -2,9 +2,9 @@
 
 #include "runtime/base/Checked.h"
 #include "tools/axiom-bench/LimitLoops.h"
+#include "tools/axiom-bench/TouchedPages.h"
 
 #include <chrono>
-#include <cstring>
 
 namespace axiom::bench {
 
@@ -13,15 +13,9 @@ volatile uint64_t sink; ///< keeps what the loop returns alive
 }
 
 Result<std::unique_ptr<OtherMemory>> OtherMemory::create(uint64_t bytes) {
-  MemoryLimit limit = memoryLimit();
-  if (bytes > limit.bytes)
-    return Status(Code::Resource, format("%s are needed and %s is %s", formatBytes(bytes).c_str(),
-                                         limit.source.c_str(), formatBytes(limit.bytes).c_str()));
-  Result<Pages> pages = Pages::allocate(alignUp(bytes, uint64_t(1024)), "memory to be read");
-  if (!pages.ok())
-    return pages.status();
-  std::memset(pages->data(), 1, pages->size()); // untouched pages would all be the one of zeros
-  return std::unique_ptr<OtherMemory>(new OtherMemory(std::move(*pages)));
+  AXIOM_ASSIGN_OR_RETURN(Pages pages,
+                         touchedPages(alignUp(bytes, uint64_t(1024)), "memory to be read"));
+  return std::unique_ptr<OtherMemory>(new OtherMemory(std::move(pages)));
 }
 
 double OtherMemory::read() const {

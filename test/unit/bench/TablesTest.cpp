@@ -119,8 +119,10 @@ TEST(BenchTables, WhatIsNotKnownIsNoShare) {
 }
 
 TEST(BenchTables, MoreThanTheLimitIsTheCachesHelp) {
-  EXPECT_EQ(shareText(shareOf(1.25, 1)), "125.0 % (helped by cache)");
-  EXPECT_EQ(shareText(shareOf(1, 1)), "100.0 %");
+  EXPECT_EQ(streamShareText(shareOf(1.25, 1)), "125.0 % (helped by cache)");
+  EXPECT_EQ(streamShareText(shareOf(1, 1)), "100.0 %");
+  EXPECT_EQ(streamShareText(std::nullopt), "n/a");
+  EXPECT_EQ(shareText(shareOf(1.25, 1)), "125.0 %"); // of a compute loop
   EXPECT_FALSE(shareOf(1, 1)->helpedByCache());
   EXPECT_FALSE(shareOf(1, 0));
 }

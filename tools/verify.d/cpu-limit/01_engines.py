@@ -27,7 +27,7 @@ def speed(line, name, options, bound, decode):
             line.at_least(f"{name}: {row}, against {m['ik_llama.cpp']:.1f} tokens/s ({m['ik_llama.cpp_best']})", m["ik_ratio"], IK_RATIOS[row], "{:.2f}", "x")
     limits = measures["decode"]["limits"]
     share_row(line, f"{name}: decode of stream, {limits['bytes_per_step'] / 1e6:.1f} MB a token by the plan, {limits['stream_gb_s']:.1f} GB/s",
-              limits["stream_share"], 0.85)
+              limits["stream_share"], 0.85, ", helped by cache")
     limits = measures["prefill"]["limits"]
     share_row(line, f"{name}: linear kernels in prefill of vpmaddubsw + vpaddw, {limits['maddubs_g_s']:.0f} G multiply-adds/s",
               limits["linear_phases_maddubs_share"], 0.55)

@@ -92,8 +92,8 @@ def kld(model, reference):
     return json.loads(result.out)[0]
 
 
-def share_row(line, what, share, least):
-    """A share of a limit; above 1 a cache helped, which is said."""
+def share_row(line, what, share, least, above=""):
+    """A share of a limit; `above` is said of one that is larger than 1."""
     if share is None:
         return line.skip(what, "this CPU or machine does not give the limit (axiom-bench --limits)")
-    return line.check(what, f"{share * 100:.1f} %" + (", helped by cache" if share > 1 else ""), f"at least {least * 100:.0f} %", share >= least)
+    return line.check(what, f"{share * 100:.1f} %" + (above if share > 1 else ""), f"at least {least * 100:.0f} %", share >= least)
