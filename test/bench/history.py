@@ -36,7 +36,7 @@ def figures(measures):
             if name == "prefill":
                 keys["linear_phases_share"] = "linear_phases_maddubs_share"
             for key, share in keys.items():
-                found[key], found[f"{key}_rounds"] = limits[share], limits["spread"].get(share)
+                found[key], found[f"{key}_rounds"] = limits[share], limits.get("spread", {}).get(share)
             found["bytes_per_step"] = limits["bytes_per_step"]
         rows[name] = {k: rounded(v) for k, v in found.items() if v is not None and v != [None, None]}
     return rows
@@ -70,7 +70,7 @@ def compare(old, new, tolerance):
             if key not in before or key not in after:
                 continue
             change = after[key] / before[key] - 1
-            (worst, _), (_, best) = before[f"{key}_rounds"], after[f"{key}_rounds"]
+            worst, best = before.get(f"{key}_rounds", [before[key]])[0], after.get(f"{key}_rounds", [after[key]])[-1]
             text = f"{row} {key}: {before[key]:.3f} -> {after[key]:.3f} ({change * 100:+.1f} %; worst round {worst:.3f} -> best {best:.3f})"
             lines.append(text)
             if change < -tolerance and best < worst:

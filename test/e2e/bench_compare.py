@@ -92,7 +92,8 @@ def check_history(folder, problems):
         def around(value):
             return [value * (1 - spread), value * (1 + spread)]
         limits = {"stream_share": share, "maddubs_share": share / 2, "linear_phases_maddubs_share": share / 2, "bytes_per_step": 1e6}
-        limits["spread"] = {name: around(value) for name, value in limits.items() if name != "bytes_per_step"}
+        if spread:  # an older compare.py wrote none
+            limits["spread"] = {name: around(value) for name, value in limits.items() if name != "bytes_per_step"}
         machine = {"architecture": "x86_64", "cpu": "a cpu", "family": "25", "model": cores, "cores": 2, "features": ["avx2"]}
         row = {"axiom": 100.0, "ratio": ratio, "ratio_low": around(ratio)[0], "ratio_high": around(ratio)[1], "limits": limits}
         result.write_text(json.dumps({"machine": machine, "threads": 2, "engines": ["axiom", "llama.cpp Q4_1"], "rounds": [1],
@@ -107,7 +108,7 @@ def check_history(folder, problems):
     call("add", result, "--note", "the first").ok()
     for share, ratio, cores, spread, status in (
             (0.8, 2.0, "7", 0.02, 0), (0.75, 1.8, "7", 0.02, 0), (0.6, 2.0, "7", 0.02, 1), (0.8, 1.5, "7", 0.02, 1), (0.9, 3, "7", 0.02, 0),
-            (0.6, 2.0, "7", 0.4, 0), (0.6, 2.0, "7", 0.2, 1), (0.1, 0.1, "8", 0.02, 77)):
+            (0.6, 2.0, "7", 0.4, 0), (0.6, 2.0, "7", 0.2, 1), (0.75, 2.0, "7", 0, 0), (0.6, 2.0, "7", 0, 1), (0.1, 0.1, "8", 0.02, 77)):
         write(share, ratio, cores, spread)
         got = call("check", result)
         if got.status != status:
