@@ -94,20 +94,46 @@ def engine_thread(pid):
 
 
 class Stopped:
-    """A thread of a child process that stands still meanwhile, and nothing else of it, as under a debugger (ptrace)."""
+    """A thread of a child process that stands still meanwhile, and nothing else of it, as under a debugger (ptrace).
+
+    `in_kernel`: it stands in a kernel of the model, as a step that hangs does. Elsewhere it can hold a lock that other threads want:
+    a debugger stops a thread most often where it leaves a system call, and events are handed over with one under a lock.
+    """
     SEIZE, INTERRUPT, DETACH, WALL = 0x4206, 0x4207, 17, 0x40000000
 
-    def __init__(self, thread):
-        self.thread, self.libc = thread, ctypes.CDLL(None, use_errno=True)
+    def __init__(self, thread, in_kernel=False):
+        self.thread, self.in_kernel, self.libc = thread, in_kernel, ctypes.CDLL(None, use_errno=True)
         self.libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
         self.libc.ptrace.restype = ctypes.c_long
 
     def __enter__(self):
+        end = time.monotonic() + 60
+        while True:
+            self.stop()
+            if not self.in_kernel or self.stands_in_kernel():
+                return self
+            self.__exit__()
+            if time.monotonic() > end:
+                raise Failed(f"in 60 s thread {self.thread} was never met in a kernel")
+            time.sleep(0.002)
+
+    def stop(self):
         if self.libc.ptrace(self.SEIZE, self.thread, None, None) != 0:
             raise Missing(f"threads can't be stopped here (ptrace: {os.strerror(ctypes.get_errno())})")
         self.libc.ptrace(self.INTERRUPT, self.thread, None, None)
         os.waitpid(self.thread, self.WALL)
-        return self
+
+    def stands_in_kernel(self):
+        """Kernels are the only machine code of a process that lies in memory without a name."""
+        where = pathlib.Path(f"/proc/{self.thread}/syscall").read_text().split()
+        if where[0] != "-1":  # in a system call
+            return False
+        for line in pathlib.Path(f"/proc/{self.thread}/maps").read_text().splitlines():
+            pages, access, *_, name = [*line.split(maxsplit=5), ""][:6]
+            begin, end = (int(x, 16) for x in pages.split("-"))
+            if begin <= int(where[-1], 16) < end:
+                return "x" in access and not name
+        return False
 
     def __exit__(self, *_):
         if self.libc.ptrace(self.DETACH, self.thread, None, None) != 0:  # the process has ended: its thread waits to be seen

@@ -345,7 +345,7 @@ def stalls(check, folder):
         keep_busy(server)
         thread = axiom.engine_thread(server.process.pid)
         check(server.ask("GET", "/health/progress")[0] == 200, "progress before a stall")
-        with axiom.Stopped(thread):
+        with axiom.Stopped(thread, in_kernel=True):
             begin = time.monotonic()
             while server.ask("GET", "/health/progress")[0] != 503 and time.monotonic() < begin + serve.WAIT:
                 time.sleep(0.02)
@@ -360,7 +360,7 @@ def stalls(check, folder):
         print(f"a stalled step is told after {took:.2f} s, its limit is {limit} s")
     with running(artifact, *flags, "--watchdog", "abort", "--watchdog-time", "1") as server:
         keep_busy(server)
-        with axiom.Stopped(axiom.engine_thread(server.process.pid)):
+        with axiom.Stopped(axiom.engine_thread(server.process.pid), in_kernel=True):
             check(server.says("this process ends", 20), f"no last line: {server.lines}")
             time.sleep(1)  # until it has
         check(server.wait() == 5, "exit code of the watchdog")
