@@ -112,7 +112,7 @@ class Stopped:
             self.stop()
             if not self.in_kernel or self.stands_in_kernel():
                 return self
-            self.__exit__()
+            self.let_go()
             if time.monotonic() > end:
                 raise Failed(f"in 60 s thread {self.thread} was never met in a kernel")
             time.sleep(0.002)
@@ -136,6 +136,9 @@ class Stopped:
         return False
 
     def __exit__(self, *_):
+        self.let_go()
+
+    def let_go(self):
         if self.libc.ptrace(self.DETACH, self.thread, None, None) != 0:  # the process has ended: its thread waits to be seen
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(self.thread, self.WALL)
