@@ -1,7 +1,7 @@
 // The fused and outlined graph as a plan.model. Every task gets a kernel of its own here; equal
 // ones are merged by UniqueKernels, slots by MergeSlots.
 #include "passes/Passes.h"
-#include "passes/plan/PlanBuilder.h"
+#include "passes/plan/builder/PlanBuilder.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 

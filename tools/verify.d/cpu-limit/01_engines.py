@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Line 1: SmolLM2 against llama.cpp and ik_llama.cpp in every regime; shares of the limits."""
-from shared import NEAR, SMALL, Line, artifact, axiom, compare, kld, q4_0, second_engine, share_row
+from shared import NEAR, SMALL, Line, artifact, axiom, compare, kld, q4_0, second_engine, share_row, stream_share_row
 
 ROWS = "prefill,decode,seq8,seq32"
 RATIOS = {"prefill": 2.2, "seq8": 2.7, "seq32": 2.5}
@@ -25,9 +25,7 @@ def speed(line, name, options, bound, decode):
         line.at_least(f"{name}: {row}, {m['axiom']:.1f} against {m['llama.cpp']:.1f} tokens/s ({m['llama.cpp_best']})", m["ratio"], least, "{:.2f}", "x")
         if "ik_ratio" in m:
             line.at_least(f"{name}: {row}, against {m['ik_llama.cpp']:.1f} tokens/s ({m['ik_llama.cpp_best']})", m["ik_ratio"], IK_RATIOS[row], "{:.2f}", "x")
-    limits = measures["decode"]["limits"]
-    share_row(line, f"{name}: decode of stream, {limits['bytes_per_step'] / 1e6:.1f} MB a token by the plan, {limits['stream_gb_s']:.1f} GB/s",
-              limits["stream_share"], 0.85, ", helped by cache")
+    stream_share_row(line, name, measures["decode"]["limits"], 0.85)
     limits = measures["prefill"]["limits"]
     share_row(line, f"{name}: linear kernels in prefill of vpmaddubsw + vpaddw, {limits['maddubs_g_s']:.0f} G multiply-adds/s",
               limits["linear_phases_maddubs_share"], 0.55)

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Line 2: a random-weight model in the shape of Llama-3.2-1B."""
-from shared import Line, axiom, compare, one_b, share_row
+from shared import Line, axiom, compare, one_b, stream_share_row
 
 
 def fresh(source, name):
@@ -16,9 +16,7 @@ def q4_0(line):
     for row, least in (("prefill", 1.8), ("decode", 1.05)):
         m = measures[row]
         line.at_least(f"Q4_0: {row}, {m['axiom']:.1f} against {m['llama.cpp']:.1f} tokens/s", m["ratio"], least, "{:.2f}", "x")
-    limits = measures["decode"]["limits"]
-    share_row(line, f"Q4_0: decode of stream, {limits['bytes_per_step'] / 1e6:.1f} MB a token by the plan", limits["stream_share"], 0.88,
-              ", helped by cache")
+    stream_share_row(line, "Q4_0", measures["decode"]["limits"], 0.88)
 
 
 def q4_k_m(line):

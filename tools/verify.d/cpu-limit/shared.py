@@ -92,8 +92,15 @@ def kld(model, reference):
     return json.loads(result.out)[0]
 
 
-def share_row(line, what, share, least, above=""):
-    """A share of a limit; `above` is said of one that is larger than 1."""
+def share_row(line, what, share, least, shown="{:.1f} %"):
     if share is None:
         return line.skip(what, "this CPU or machine does not give the limit (axiom-bench --limits)")
-    return line.check(what, f"{share * 100:.1f} %" + (above if share > 1 else ""), f"at least {least * 100:.0f} %", share >= least)
+    return line.check(what, shown.format(share * 100), f"at least {least * 100:.0f} %", share >= least)
+
+
+def stream_share_row(line, what, limits, least):
+    """The share of stream that decode reaches; more than all of it is the cache's help."""
+    share = limits["stream_share"]
+    shown = "{:.1f} %, helped by cache" if share and share > 1 else "{:.1f} %"
+    share_row(line, f"{what}: decode of stream, {limits['bytes_per_step'] / 1e6:.1f} MB a token by the plan, {limits['stream_gb_s']:.1f} GB/s",
+              share, least, shown)

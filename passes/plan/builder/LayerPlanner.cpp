@@ -1,4 +1,4 @@
-#include "passes/plan/PlanBuilder.h"
+#include "passes/plan/builder/PlanBuilder.h"
 
 namespace axiom {
 

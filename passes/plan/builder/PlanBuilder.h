@@ -1,6 +1,6 @@
 // Builds a plan.model from the calls of an outlined @step. Used by FormKernels only.
-#ifndef AXIOM_PASSES_PLAN_PLANBUILDER_H
-#define AXIOM_PASSES_PLAN_PLANBUILDER_H
+#ifndef AXIOM_PASSES_PLAN_BUILDER_PLANBUILDER_H
+#define AXIOM_PASSES_PLAN_BUILDER_PLANBUILDER_H
 
 #include "dialects/plan/ExecutionPlan.h"
 #include "passes/Passes.h"
