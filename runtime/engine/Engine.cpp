@@ -103,10 +103,9 @@ Status Engine::start() {
   pthread_sigmask(SIG_SETMASK, &block, &before);
   Status status;
   try {
-    thread_ = std::thread([this] {
-      pthread_setname_np(pthread_self(), "axiom-engine"); // for top -H and debuggers
-      threadMain();
-    });
+    thread_ = std::thread([this] { threadMain(); });
+    // For top -H and debuggers. Named from here, it has the name before it first runs.
+    pthread_setname_np(thread_.native_handle(), "axiom-engine");
     threaded_ = true;
   } catch (const std::system_error &error) {
     status = {Code::Resource, format("can't start the engine's thread: %s", error.what())};

@@ -61,9 +61,9 @@ class Served:
 
     def until(self, name, value):
         end = time.monotonic() + WAIT
-        while self.metric(name) != value and time.monotonic() < end:
+        while not (held := self.metric(name) == value) and time.monotonic() < end:
             time.sleep(0.02)
-        return self.metric(name) == value
+        return held
 
     def stop(self, number=signal.SIGTERM):
         self.process.send_signal(number)

@@ -164,7 +164,8 @@ def turns(check, folder):
     """A client with one request is not last behind another's many: it has its answer while most of theirs still wait."""
     file, many = folder / "keys", {"n": 40, "max_tokens": 500}
     file.write_text(f"{ALICE} alice\n{BOB} bob\n")
-    with running(tiny(folder), "--api-key-file", file, "--max-num-seqs", "1", "--no-enable-prefix-caching") as server:
+    flags = ("-t", "1", "--max-num-seqs", "1", "--no-enable-prefix-caching")
+    with running(tiny(folder), "--api-key-file", file, *flags) as server:
         statuses = []
         server.key = ALICE
 
@@ -174,19 +175,21 @@ def turns(check, folder):
             thread.start()
             return thread
 
-        def all_wait(sequences):
-            check(until(lambda: server.metric("num_requests_waiting") == sequences), f"{sequences} sequences don't come to wait")
+        threads = [begin(ALICE, many)]
+        with axiom.Stopped(axiom.engine_thread(server.process.pid), in_kernel=True):  # they come while nothing goes on
+            before = server.metric("num_requests_waiting")
 
-        # While the engine stands still all of them come to wait for it.
-        with axiom.Stopped(axiom.engine_thread(server.process.pid)):
-            threads = [begin(ALICE, many) for _ in range(4)]
-            all_wait(160)
+            def come(sequences):
+                check(until(lambda: server.metric("num_requests_waiting") == before + sequences), f"{sequences} sequences don't come to wait")
+
+            threads += [begin(ALICE, many) for _ in range(3)]
+            come(120)
             threads.append(begin(BOB, {}))
-            all_wait(161)
+            come(121)
         # In the order of their coming nothing would be left, however soon that is asked. In turns nearly all are, for seconds.
         threads[-1].join()
         left = server.metric("num_requests_waiting")
-        check(left > 0, "one client's queue is not shared: when the other has its answer none of the 160 sequences is left")
+        check(left > 0, "one client's queue is not shared: when the other has its answer none of the 120 sequences is left")
         for thread in threads:
             thread.join()
         check(statuses == [200] * 5, f"statuses: {statuses}")
@@ -269,9 +272,9 @@ def logs(check, folder):
 
 def until(holds):
     end = time.monotonic() + serve.WAIT
-    while not holds() and time.monotonic() < end:
+    while not (held := holds()) and time.monotonic() < end:
         time.sleep(0.01)
-    return holds()
+    return held
 
 
 def config(check, folder):

@@ -25,7 +25,7 @@ static size_t openDescriptors() {
 
 TEST(HttpLimits, HeaderTime) {
   Options options = TestServer::quick();
-  options.limits.headerTime = Milliseconds(100);
+  options.limits.headerTime = Milliseconds(700);
   TestServer server(options);
   Client silent = server.client(), partial = server.client(), dribbling = server.client();
   partial.send("GET /ok HTTP/1.1\r\nHo");
@@ -77,7 +77,7 @@ TEST(HttpLimits, BodyRate) {
 
 TEST(HttpLimits, IdleTime) {
   Options options = TestServer::quick();
-  options.limits.idleTime = Milliseconds(100);
+  options.limits.idleTime = Milliseconds(500);
   TestServer server(options);
   Client client = server.client();
   client.send(get("/ok"));
@@ -90,14 +90,14 @@ TEST(HttpLimits, IdleTime) {
 TEST(HttpLimits, HandlersHaveTime) {
   Options options = TestServer::quick();
   options.limits.headerTime = options.limits.idleTime = options.limits.bodyTime =
-      options.limits.bodyWindow = options.limits.writeStall = Milliseconds(30);
+      options.limits.bodyWindow = options.limits.writeStall = Milliseconds(300);
   TestServer server(options);
   Client client = server.client();
   client.send(get("/hold"));
   Responder held = server.held.next();
-  std::this_thread::sleep_for(Milliseconds(200));
+  std::this_thread::sleep_for(Milliseconds(600));
   held.start(200, "text/plain");
-  std::this_thread::sleep_for(Milliseconds(200));
+  std::this_thread::sleep_for(Milliseconds(600));
   held.write("there");
   held.end();
   EXPECT_EQ(client.receive().body, "there");

@@ -347,7 +347,7 @@ TEST(HttpStream, SlowReaderIsDropped) {
 }
 
 TEST(HttpStream, SlowReaderOfWholeResponse) {
-  TestServer server(slowReaders(Milliseconds(100)));
+  TestServer server(slowReaders(Milliseconds(500)));
   Client client = server.client(4096);
   client.send(get("/big"));
   EXPECT_TRUE(eventually([&] { return server.rejected(Reason::WriteStalled) == 1; }));

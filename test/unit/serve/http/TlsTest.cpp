@@ -189,7 +189,7 @@ TEST(HttpTls, PlainRequestIsTold) {
 TEST(HttpTls, HangUpAndStall) {
   Files files;
   Options options = files.options();
-  options.limits.headerTime = Milliseconds(300);
+  options.limits.headerTime = Milliseconds(1000);
   options.limits.writeStall = Milliseconds(100);
   options.limits.sendBufferBytes = 16 << 10;
   options.limits.streamBytes = 64 << 10;
