@@ -1,55 +1,197 @@
 #include "compiler/package/AffineSearch.h"
 
+#include <cstring>
 #include <limits>
 
 namespace axiom::quant {
 
 namespace {
 
-/// Sums over a group of the levels q that `scale` and `min` give; y = x - shift.
-struct Moments {
-  Floats w, wq, wqq, wy, wqy;
+using Wide = float __attribute__((vector_size(2 * sizeof(Floats))));
+
+// The search is written once for vectors of one group (Floats) and of two (Wide), and inlined into
+// a function for each processor. By reference: how wide vectors are passed depends on that.
+#define AXIOM_INLINE __attribute__((always_inline)) inline
+
+/// 32 columns; y = x - shift, and what sums over a group do not depend on the levels.
+template <class V> struct Columns {
+  V x[kGroup], w[kGroup], y[kGroup];
+  V shift, sumW, sumWy;
 };
 
-Moments measure(const Group &group, Floats scale, Floats min, Floats shift) {
-  Floats inv = inverse(scale), zero = splat(0.0f);
-  Moments m{zero, zero, zero, zero, zero};
+/// Sums over a group of the levels q that a scale and a min give.
+template <class V> struct Moments {
+  V wq, wqq, wqy;
+};
+
+/// Levels 0..15 as scale * q + min, and their weighted squared error.
+template <class V> struct Fit {
+  V scale, min, error;
+};
+
+template <class V> AXIOM_INLINE void setShift(const V &shift, Columns<V> &c) {
+  c.shift = shift;
+  c.sumW = c.sumWy = V{};
   for (uint32_t k = 0; k < kGroup; ++k) {
-    Floats q = level((group.x[k] - min) * inv, 0.0f, 15.0f);
-    Floats w = group.w[k], wq = w * q, y = group.x[k] - shift;
-    m.w += w;
+    c.y[k] = c.x[k] - shift;
+    c.sumW += c.w[k];
+    c.sumWy += c.w[k] * c.y[k];
+  }
+}
+
+/// Sets `inv` to 1 / x, or 0 where x is 0 (a group of equal values needs no levels).
+template <class V> AXIOM_INLINE void invert(const V &x, V &inv) {
+  auto zero = x == V{};
+  inv = zero ? V{} : 1.0f / (zero ? V{} + 1.0f : x);
+}
+
+template <class V>
+AXIOM_INLINE void measure(const Columns<V> &c, const V &scale, const V &min, Moments<V> &m) {
+  const V zero{}, top = zero + 15.0f;
+  constexpr float kMagic = 12582912.0f; // 1.5 * 2^23: adding it rounds to an integer, ties to even
+  V inv;
+  invert(scale, inv);
+  m = {zero, zero, zero};
+  for (uint32_t k = 0; k < kGroup; ++k) {
+    V q = (c.x[k] - min) * inv;
+    q = q > zero ? q : zero;
+    q = q < top ? q : top;
+    q = (q + kMagic) - kMagic;
+    V wq = c.w[k] * q;
     m.wq += wq;
     m.wqq += wq * q;
-    m.wy += w * y;
-    m.wqy += wq * y;
+    m.wqy += wq * c.y[k];
   }
-  return m;
 }
 
 /// The least-squares scale and min for fixed levels; unchanged where all levels are equal.
 /// `nonPositiveMin` keeps min <= 0 (q4, where the mins of a run share their sign).
-void refit(const Moments &m, Floats shift, bool nonPositiveMin, Affine &fit) {
-  Floats det = m.w * m.wqq - m.wq * m.wq;
-  Mask solvable = det > splat(0.0f);
-  Floats inv = splat(1.0f) / select(solvable, det, splat(1.0f));
-  Floats scale = (m.w * m.wqy - m.wq * m.wy) * inv;
-  Floats min = (m.wqq * m.wy - m.wq * m.wqy) * inv + shift;
+template <class V>
+AXIOM_INLINE void refit(const Columns<V> &c, const Moments<V> &m, bool nonPositiveMin,
+                        Fit<V> &fit) {
+  const V zero{};
+  V det = c.sumW * m.wqq - m.wq * m.wq;
+  auto solvable = det > zero;
+  V inv = 1.0f / (solvable ? det : zero + 1.0f);
+  V scale = (c.sumW * m.wqy - m.wq * c.sumWy) * inv;
+  V min = (m.wqq * c.sumWy - m.wq * m.wqy) * inv + c.shift;
   if (nonPositiveMin) {
     // On the bound min = 0 the best scale is sum(wqx) / sum(wqq), with x = y + shift.
-    Mask over = min > splat(0.0f);
-    min = select(over, splat(0.0f), min);
-    scale = select(over, (m.wqy + shift * m.wq) * inverse(m.wqq), scale);
+    auto over = min > zero;
+    min = over ? zero : min;
+    V invWqq;
+    invert(m.wqq, invWqq);
+    scale = over ? (m.wqy + c.shift * m.wq) * invWqq : scale;
   }
-  fit.scale = select(solvable, scale, fit.scale);
-  fit.min = select(solvable, min, fit.min);
+  fit.scale = solvable ? scale : fit.scale;
+  fit.min = solvable ? min : fit.min;
 }
 
-/// The error of those levels under `fit`, from their moments and power = sum(wyy).
-Floats errorOf(const Moments &m, Floats power, Floats shift, const Affine &fit) {
-  Floats min = fit.min - shift, two = splat(2.0f);
-  return power + fit.scale * (fit.scale * m.wqq + two * (min * m.wq - m.wqy)) +
-         min * (min * m.w - two * m.wy);
+/// Sets the error of those levels under `fit`, from their moments and power = sum(wyy).
+template <class V>
+AXIOM_INLINE void judge(const Columns<V> &c, const Moments<V> &m, const V &power, Fit<V> &fit) {
+  V min = fit.min - c.shift;
+  fit.error = power + fit.scale * (fit.scale * m.wqq + 2.0f * (min * m.wq - m.wqy)) +
+              min * (min * c.sumW - 2.0f * c.sumWy);
 }
+
+template <class V> AXIOM_INLINE void keepBetter(const Fit<V> &candidate, Fit<V> &best) {
+  auto better = candidate.error < best.error;
+  best.scale = better ? candidate.scale : best.scale;
+  best.min = better ? candidate.min : best.min;
+  best.error = better ? candidate.error : best.error;
+}
+
+/// Rounds of "levels for this scale and min, then least squares for these levels".
+template <class V>
+AXIOM_INLINE void improve(const Columns<V> &c, const V &power, bool nonPositiveMin, int rounds,
+                          Fit<V> &fit, Fit<V> &best) {
+  for (int round = 0; round < rounds; ++round) {
+    Moments<V> m;
+    measure(c, fit.scale, fit.min, m);
+    refit(c, m, nonPositiveMin, fit);
+    judge(c, m, power, fit);
+    keepBetter(fit, best);
+  }
+}
+
+/// Shares of the range that are cut off below and above where the search starts; a negative share
+/// widens the range.
+constexpr float kClips[][2] = {{0.0f, 0.0f},    {-0.03f, -0.03f}, {0.03f, 0.03f}, {0.06f, 0.06f},
+                               {0.0f, 0.05f},   {0.05f, 0.0f},    {0.0f, 0.1f},   {0.1f, 0.0f},
+                               {-0.03f, 0.03f}, {0.03f, -0.03f},  {0.1f, 0.1f}};
+constexpr int kRounds = 3; ///< from each of them
+/// Factors on the scale around the best so far, about the middle of the range; two rounds each.
+constexpr float kStretches[] = {0.985f, 1.015f, 0.97f, 1.03f};
+
+/// Searches the columns' x and w.
+template <class V> AXIOM_INLINE void search(Columns<V> &c, bool nonPositiveMin, Fit<V> &best) {
+  const V zero{};
+  V lo = c.x[0], hi = c.x[0];
+  for (uint32_t k = 1; k < kGroup; ++k) {
+    lo = lo < c.x[k] ? lo : c.x[k];
+    hi = hi > c.x[k] ? hi : c.x[k];
+  }
+  if (nonPositiveMin)
+    lo = lo < zero ? lo : zero;
+  setShift(lo, c);
+  V range = hi - lo, power = zero;
+  for (uint32_t k = 0; k < kGroup; ++k)
+    power += c.w[k] * c.y[k] * c.y[k];
+  // Where squares overflow nothing is judged better than this, and its f16 scale is infinite: the
+  // packer then refuses the value.
+  best = {range * (1.0f / 15.0f), lo, zero + std::numeric_limits<float>::infinity()};
+  for (const auto &clip : kClips) {
+    V min = lo + range * clip[0];
+    if (nonPositiveMin)
+      min = min < zero ? min : zero;
+    Fit<V> fit{(hi - range * clip[1] - min) * (1.0f / 15.0f), min, zero};
+    improve(c, power, nonPositiveMin, kRounds, fit, best);
+  }
+  for (float stretch : kStretches) {
+    V scale = best.scale * stretch;
+    V min = best.min + (best.scale - scale) * 7.5f;
+    if (nonPositiveMin)
+      min = min < zero ? min : zero;
+    Fit<V> fit{scale, min, zero};
+    improve(c, power, nonPositiveMin, 2, fit, best);
+  }
+}
+
+void searchOne(const Group &group, bool nonPositiveMin, Affine &out) {
+  Columns<Floats> c;
+  std::memcpy(c.x, group.x, sizeof c.x);
+  std::memcpy(c.w, group.w, sizeof c.w);
+  Fit<Floats> best;
+  search(c, nonPositiveMin, best);
+  out = {best.scale, best.min, best.error};
+}
+
+#if defined(__x86_64__)
+/// Two groups side by side.
+__attribute__((target("avx2"))) void searchTwo(const Group *groups, bool nonPositiveMin,
+                                               Affine *out) {
+  Columns<Wide> c;
+  for (uint32_t k = 0; k < kGroup; ++k)
+    for (uint32_t g = 0; g < 2; ++g) {
+      std::memcpy(reinterpret_cast<char *>(&c.x[k]) + g * sizeof(Floats), &groups[g].x[k],
+                  sizeof(Floats));
+      std::memcpy(reinterpret_cast<char *>(&c.w[k]) + g * sizeof(Floats), &groups[g].w[k],
+                  sizeof(Floats));
+    }
+  Fit<Wide> best;
+  search(c, nonPositiveMin, best);
+  for (uint32_t g = 0; g < 2; ++g)
+    for (uint32_t i = 0; i < kLanes; ++i) {
+      out[g].scale[i] = best.scale[g * kLanes + i];
+      out[g].min[i] = best.min[g * kLanes + i];
+      out[g].error[i] = best.error[g * kLanes + i];
+    }
+}
+const bool kWide = __builtin_cpu_supports("avx2");
+#endif
+
+#undef AXIOM_INLINE
 
 Floats squaredError(const Group &group, Floats scale, Floats min) {
   Floats inv = inverse(scale), error = splat(0.0f);
@@ -61,61 +203,16 @@ Floats squaredError(const Group &group, Floats scale, Floats min) {
   return error;
 }
 
-void keepBetter(Affine &best, const Affine &candidate) {
-  Mask better = candidate.error < best.error;
-  best.scale = select(better, candidate.scale, best.scale);
-  best.min = select(better, candidate.min, best.min);
-  best.error = select(better, candidate.error, best.error);
-}
-
-/// Shares of the range that are cut off below and above where the search starts; a negative share
-/// widens the range.
-constexpr float kClips[][2] = {{0.0f, 0.0f},    {-0.03f, -0.03f}, {0.03f, 0.03f}, {0.06f, 0.06f},
-                               {0.0f, 0.05f},   {0.05f, 0.0f},    {0.0f, 0.1f},   {0.1f, 0.0f},
-                               {-0.03f, 0.03f}, {0.03f, -0.03f},  {0.1f, 0.1f}};
-/// Rounds of "levels for this scale and min, then least squares for these levels" from each start.
-constexpr int kRounds = 3;
-/// Factors on the scale around the best so far, about the middle of the range; two rounds each.
-constexpr float kStretches[] = {0.985f, 1.015f, 0.97f, 1.03f};
-
 } // namespace
 
-Affine searchAffine(const Group &group, bool nonPositiveMin) {
-  Floats lo = group.x[0], hi = group.x[0];
-  for (uint32_t k = 1; k < kGroup; ++k) {
-    lo = minOf(lo, group.x[k]);
-    hi = maxOf(hi, group.x[k]);
-  }
-  if (nonPositiveMin)
-    lo = minOf(lo, splat(0.0f));
-  Floats range = hi - lo, power = splat(0.0f);
-  for (uint32_t k = 0; k < kGroup; ++k)
-    power += group.w[k] * (group.x[k] - lo) * (group.x[k] - lo);
-  // Where squares overflow nothing is judged better than this, and its f16 scale is infinite: the
-  // packer then refuses the value.
-  Affine best{range * splat(1.0f / 15.0f), lo, splat(std::numeric_limits<float>::infinity())};
-  auto improve = [&](Affine fit, int rounds) {
-    for (int round = 0; round < rounds; ++round) {
-      Moments m = measure(group, fit.scale, fit.min, lo);
-      refit(m, lo, nonPositiveMin, fit);
-      fit.error = errorOf(m, power, lo, fit);
-      keepBetter(best, fit);
-    }
-  };
-  for (const auto &clip : kClips) {
-    Floats min = lo + range * splat(clip[0]);
-    if (nonPositiveMin)
-      min = minOf(min, splat(0.0f));
-    improve({(hi - range * splat(clip[1]) - min) * splat(1.0f / 15.0f), min, splat(0.0f)}, kRounds);
-  }
-  for (float stretch : kStretches) {
-    Floats scale = best.scale * splat(stretch);
-    Floats min = best.min + (best.scale - scale) * splat(7.5f);
-    if (nonPositiveMin)
-      min = minOf(min, splat(0.0f));
-    improve({scale, min, splat(0.0f)}, 2);
-  }
-  return best;
+void searchAffine(const Group *groups, uint32_t count, bool nonPositiveMin, Affine *out) {
+  uint32_t g = 0;
+#if defined(__x86_64__)
+  for (; kWide && g + 2 <= count; g += 2)
+    searchTwo(groups + g, nonPositiveMin, out + g);
+#endif
+  for (; g < count; ++g)
+    searchOne(groups[g], nonPositiveMin, out[g]);
 }
 
 void affinePair(const Affine *wanted, uint32_t count, float headroom, Floats &d, Floats &dm) {
@@ -134,6 +231,11 @@ void fitUnderPair(const Group &group, const Affine &wanted, Floats d, Floats dm,
                   Floats &mn, Floats &error) {
   Floats invD = inverse(d), invDm = inverse(dm);
   Floats center = level(wanted.scale * invD, 0.0f, 255.0f);
+  Columns<Floats> c;
+  std::memcpy(c.x, group.x, sizeof c.x);
+  std::memcpy(c.w, group.w, sizeof c.w);
+  setShift(splat(0.0f), c);
+  Floats invW = inverse(c.sumW);
   sc = center;
   mn = splat(0.0f);
   error = splat(std::numeric_limits<float>::infinity());
@@ -142,8 +244,9 @@ void fitUnderPair(const Group &group, const Affine &wanted, Floats d, Floats dm,
     Floats scale = d * trial;
     Floats min = dm * level(wanted.min * invDm, 0.0f, 255.0f);
     // The best min for these levels is the mean of what they leave over.
-    Moments m = measure(group, scale, min, splat(0.0f));
-    Floats mean = (m.wy - scale * m.wq) * inverse(m.w);
+    Moments<Floats> m;
+    measure(c, scale, min, m);
+    Floats mean = (c.sumWy - scale * m.wq) * invW;
     Floats trialMn = level(mean * invDm, 0.0f, 255.0f);
     Floats trialError = squaredError(group, scale, dm * trialMn);
     Mask better = trialError < error;

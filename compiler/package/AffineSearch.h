@@ -12,10 +12,11 @@ struct Affine {
   Floats scale, min, error;
 };
 
-/// The 16 levels of a group with the least error that the search finds. Scale and min are not
-/// rounded: their rounding to f16, or to q4's pairs, comes after and is small. `nonPositiveMin`
-/// keeps min <= 0 (q4, where the mins of a run share their sign).
-Affine searchAffine(const Group &group, bool nonPositiveMin);
+/// For each of `count` groups the 16 levels with the least error that the search finds. Scale and
+/// min are not rounded: their rounding to f16, or to q4's pairs, comes after and is small.
+/// `nonPositiveMin` keeps min <= 0 (q4, where the mins of a run share their sign). A group's result
+/// does not depend on the others, which go through wide vectors with it where the CPU has them.
+void searchAffine(const Group *groups, uint32_t count, bool nonPositiveMin, Affine *out);
 
 /// The f16 pair of a q4 run whose 8-bit numbers reach the largest scale and min of `wanted`
 /// (mins <= 0), stretched by `headroom` >= 1.

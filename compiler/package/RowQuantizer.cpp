@@ -152,12 +152,14 @@ struct AffineRun {
 AffineRun searchRun(const Group *groups, uint32_t count, Floats sign, float headroom) {
   AffineRun run;
   run.error = splat(0.0f);
+  Group values[kRunGroups];
   for (uint32_t g = 0; g < count; ++g)
-    run.wanted[g] = searchAffine(times(groups[g], sign), /*nonPositiveMin=*/true);
+    values[g] = times(groups[g], sign);
+  searchAffine(values, count, /*nonPositiveMin=*/true, run.wanted);
   affinePair(run.wanted, count, headroom, run.d, run.dm);
   for (uint32_t g = 0; g < count; ++g) {
     Floats error;
-    fitUnderPair(times(groups[g], sign), run.wanted[g], run.d, run.dm, run.sc[g], run.mn[g], error);
+    fitUnderPair(values[g], run.wanted[g], run.d, run.dm, run.sc[g], run.mn[g], error);
     run.error += error;
   }
   return run;
@@ -184,9 +186,10 @@ void FourRows::quantizeQ4Run(uint32_t begin, uint32_t count) {
     beginGroup(begin, g);
     if (guide_.feedback) {
       Group mine = times(run_[g], sign);
+      Affine wanted;
+      searchAffine(&mine, 1, /*nonPositiveMin=*/true, &wanted);
       Floats error;
-      fitUnderPair(mine, searchAffine(mine, /*nonPositiveMin=*/true), best.d, best.dm, best.sc[g],
-                   best.mn[g], error);
+      fitUnderPair(mine, wanted, best.d, best.dm, best.sc[g], best.mn[g], error);
     }
     for (uint32_t i = 0; i < kLanes; ++i) {
       out.sc[first_ + i] = static_cast<uint8_t>(best.sc[g][i]);
@@ -230,14 +233,20 @@ void FourRows::quantizeRun(uint32_t begin, uint32_t count) {
     return quantizeQ4Run(begin, count);
   if (format_ == AXM_FORMAT_Q6)
     return quantizeQ6Run(begin, count);
+  Affine found[kRunGroups];
+  bool together =
+      format_ == AXM_FORMAT_Q4F16 && !guide_.feedback; // else a group needs those before
+  if (together)
+    searchAffine(run_, count, /*nonPositiveMin=*/false, found);
   for (uint32_t g = 0; g < count; ++g) {
     beginGroup(begin, g);
     Levels levels{splat(0.0f), splat(0.0f), -127.0f, 127.0f};
     if (format_ == AXM_FORMAT_Q8) {
       levels.scale = searchEightBitScale(run_[g]);
     } else {
-      Affine best = searchAffine(run_[g], /*nonPositiveMin=*/false);
-      levels = {roundToHalf(best.scale), roundToHalf(best.min), 0.0f, 15.0f};
+      if (!together)
+        searchAffine(&run_[g], 1, /*nonPositiveMin=*/false, &found[g]);
+      levels = {roundToHalf(found[g].scale), roundToHalf(found[g].min), 0.0f, 15.0f};
     }
     QuantGroup &out = stripe_.groups[begin + g];
     for (uint32_t i = 0; i < kLanes; ++i) {
