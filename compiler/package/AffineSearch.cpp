@@ -9,9 +9,7 @@ namespace {
 
 using Wide = float __attribute__((vector_size(2 * sizeof(Floats))));
 
-// The search is written once for vectors of one group (Floats) and of two (Wide), and inlined into
-// a function for each processor. By reference: how wide vectors are passed depends on that.
-#define AXIOM_INLINE __attribute__((always_inline)) inline
+// The search is written once for vectors of one group (Floats) and of two (Wide).
 
 /// 32 columns; y = x - shift, and what sums over a group do not depend on the levels.
 template <class V> struct Columns {
@@ -24,12 +22,7 @@ template <class V> struct Moments {
   V wq, wqq, wqy;
 };
 
-/// Levels 0..15 as scale * q + min, and their weighted squared error.
-template <class V> struct Fit {
-  V scale, min, error;
-};
-
-template <class V> AXIOM_INLINE void setShift(const V &shift, Columns<V> &c) {
+AXIOM_ANY_WIDTH void setShift(const V &shift, Columns<V> &c) {
   c.shift = shift;
   c.sumW = c.sumWy = V{};
   for (uint32_t k = 0; k < kGroup; ++k) {
@@ -39,24 +32,13 @@ template <class V> AXIOM_INLINE void setShift(const V &shift, Columns<V> &c) {
   }
 }
 
-/// Sets `inv` to 1 / x, or 0 where x is 0 (a group of equal values needs no levels).
-template <class V> AXIOM_INLINE void invert(const V &x, V &inv) {
-  auto zero = x == V{};
-  inv = zero ? V{} : 1.0f / (zero ? V{} + 1.0f : x);
-}
-
-template <class V>
-AXIOM_INLINE void measure(const Columns<V> &c, const V &scale, const V &min, Moments<V> &m) {
-  const V zero{}, top = zero + 15.0f;
-  constexpr float kMagic = 12582912.0f; // 1.5 * 2^23: adding it rounds to an integer, ties to even
+AXIOM_ANY_WIDTH void measure(const Columns<V> &c, const V &scale, const V &min, Moments<V> &m) {
   V inv;
   invert(scale, inv);
-  m = {zero, zero, zero};
+  m.wq = m.wqq = m.wqy = V{};
   for (uint32_t k = 0; k < kGroup; ++k) {
     V q = (c.x[k] - min) * inv;
-    q = q > zero ? q : zero;
-    q = q < top ? q : top;
-    q = (q + kMagic) - kMagic;
+    toLevel(q, 0.0f, 15.0f);
     V wq = c.w[k] * q;
     m.wq += wq;
     m.wqq += wq * q;
@@ -66,9 +48,8 @@ AXIOM_INLINE void measure(const Columns<V> &c, const V &scale, const V &min, Mom
 
 /// The least-squares scale and min for fixed levels; unchanged where all levels are equal.
 /// `nonPositiveMin` keeps min <= 0 (q4, where the mins of a run share their sign).
-template <class V>
-AXIOM_INLINE void refit(const Columns<V> &c, const Moments<V> &m, bool nonPositiveMin,
-                        Fit<V> &fit) {
+AXIOM_ANY_WIDTH void refit(const Columns<V> &c, const Moments<V> &m, bool nonPositiveMin,
+                           AffineFit<V> &fit) {
   const V zero{};
   V det = c.sumW * m.wqq - m.wq * m.wq;
   auto solvable = det > zero;
@@ -88,14 +69,14 @@ AXIOM_INLINE void refit(const Columns<V> &c, const Moments<V> &m, bool nonPositi
 }
 
 /// Sets the error of those levels under `fit`, from their moments and power = sum(wyy).
-template <class V>
-AXIOM_INLINE void judge(const Columns<V> &c, const Moments<V> &m, const V &power, Fit<V> &fit) {
+AXIOM_ANY_WIDTH void judge(const Columns<V> &c, const Moments<V> &m, const V &power,
+                           AffineFit<V> &fit) {
   V min = fit.min - c.shift;
   fit.error = power + fit.scale * (fit.scale * m.wqq + 2.0f * (min * m.wq - m.wqy)) +
               min * (min * c.sumW - 2.0f * c.sumWy);
 }
 
-template <class V> AXIOM_INLINE void keepBetter(const Fit<V> &candidate, Fit<V> &best) {
+AXIOM_ANY_WIDTH void keepBetter(const AffineFit<V> &candidate, AffineFit<V> &best) {
   auto better = candidate.error < best.error;
   best.scale = better ? candidate.scale : best.scale;
   best.min = better ? candidate.min : best.min;
@@ -103,9 +84,8 @@ template <class V> AXIOM_INLINE void keepBetter(const Fit<V> &candidate, Fit<V> 
 }
 
 /// Rounds of "levels for this scale and min, then least squares for these levels".
-template <class V>
-AXIOM_INLINE void improve(const Columns<V> &c, const V &power, bool nonPositiveMin, int rounds,
-                          Fit<V> &fit, Fit<V> &best) {
+AXIOM_ANY_WIDTH void improve(const Columns<V> &c, const V &power, bool nonPositiveMin, int rounds,
+                             AffineFit<V> &fit, AffineFit<V> &best) {
   for (int round = 0; round < rounds; ++round) {
     Moments<V> m;
     measure(c, fit.scale, fit.min, m);
@@ -125,7 +105,7 @@ constexpr int kRounds = 3; ///< from each of them
 constexpr float kStretches[] = {0.985f, 1.015f, 0.97f, 1.03f};
 
 /// Searches the columns' x and w.
-template <class V> AXIOM_INLINE void search(Columns<V> &c, bool nonPositiveMin, Fit<V> &best) {
+AXIOM_ANY_WIDTH void search(Columns<V> &c, bool nonPositiveMin, AffineFit<V> &best) {
   const V zero{};
   V lo = c.x[0], hi = c.x[0];
   for (uint32_t k = 1; k < kGroup; ++k) {
@@ -145,7 +125,7 @@ template <class V> AXIOM_INLINE void search(Columns<V> &c, bool nonPositiveMin, 
     V min = lo + range * clip[0];
     if (nonPositiveMin)
       min = min < zero ? min : zero;
-    Fit<V> fit{(hi - range * clip[1] - min) * (1.0f / 15.0f), min, zero};
+    AffineFit<V> fit{(hi - range * clip[1] - min) * (1.0f / 15.0f), min, zero};
     improve(c, power, nonPositiveMin, kRounds, fit, best);
   }
   for (float stretch : kStretches) {
@@ -153,7 +133,7 @@ template <class V> AXIOM_INLINE void search(Columns<V> &c, bool nonPositiveMin, 
     V min = best.min + (best.scale - scale) * 7.5f;
     if (nonPositiveMin)
       min = min < zero ? min : zero;
-    Fit<V> fit{scale, min, zero};
+    AffineFit<V> fit{scale, min, zero};
     improve(c, power, nonPositiveMin, 2, fit, best);
   }
 }
@@ -162,9 +142,7 @@ void searchOne(const Group &group, bool nonPositiveMin, Affine &out) {
   Columns<Floats> c;
   std::memcpy(c.x, group.x, sizeof c.x);
   std::memcpy(c.w, group.w, sizeof c.w);
-  Fit<Floats> best;
-  search(c, nonPositiveMin, best);
-  out = {best.scale, best.min, best.error};
+  search(c, nonPositiveMin, out);
 }
 
 #if defined(__x86_64__)
@@ -179,7 +157,7 @@ __attribute__((target("avx2"))) void searchTwo(const Group *groups, bool nonPosi
       std::memcpy(reinterpret_cast<char *>(&c.w[k]) + g * sizeof(Floats), &groups[g].w[k],
                   sizeof(Floats));
     }
-  Fit<Wide> best;
+  AffineFit<Wide> best;
   search(c, nonPositiveMin, best);
   for (uint32_t g = 0; g < 2; ++g)
     for (uint32_t i = 0; i < kLanes; ++i) {
@@ -190,8 +168,6 @@ __attribute__((target("avx2"))) void searchTwo(const Group *groups, bool nonPosi
 }
 const bool kWide = __builtin_cpu_supports("avx2");
 #endif
-
-#undef AXIOM_INLINE
 
 Floats squaredError(const Group &group, Floats scale, Floats min) {
   Floats inv = inverse(scale), error = splat(0.0f);

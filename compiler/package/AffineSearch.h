@@ -7,10 +7,11 @@
 
 namespace axiom::quant {
 
-/// w = scale * q + min for one group of four rows, and its weighted squared error.
-struct Affine {
-  Floats scale, min, error;
+/// w = scale * q + min in each lane, and the weighted squared error.
+template <class V> struct AffineFit {
+  V scale, min, error;
 };
+using Affine = AffineFit<Floats>; ///< of one group of four rows
 
 /// For each of `count` groups the 16 levels with the least error that the search finds. Scale and
 /// min are not rounded: their rounding to f16, or to q4's pairs, comes after and is small.

@@ -22,21 +22,35 @@ inline Floats minOf(Floats a, Floats b) { return a < b ? a : b; }
 inline Floats maxOf(Floats a, Floats b) { return a > b ? a : b; }
 inline bool any(Mask mask) { return (mask[0] | mask[1] | mask[2] | mask[3]) != 0; }
 
-/// 1 / x, or 0 where x is 0 (a group of equal values needs no levels).
+// For vectors of any width, inlined into functions for different processors. By reference: how
+// wide vectors are passed depends on the processor.
+#define AXIOM_ANY_WIDTH template <class V> __attribute__((always_inline)) inline
+
+/// Sets `inv` to 1 / x, or 0 where x is 0 (a group of equal values needs no levels).
+AXIOM_ANY_WIDTH void invert(const V &x, V &inv) {
+  const V none{};
+  auto zero = x == none;
+  inv = zero ? none : 1.0f / (zero ? none + 1.0f : x);
+}
+
+/// Makes x the nearest integer in [lo, hi], ties to even; both within 2^22.
+AXIOM_ANY_WIDTH void toLevel(V &x, float lo, float hi) {
+  const V low = V{} + lo, high = V{} + hi;
+  constexpr float kMagic = 12582912.0f; // 1.5 * 2^23: what is added to it is rounded
+  x = x > low ? x : low;
+  x = x < high ? x : high;
+  x = (x + kMagic) - kMagic;
+}
+
 inline Floats inverse(Floats x) {
-  Mask zero = x == splat(0.0f);
-  return select(zero, splat(0.0f), splat(1.0f) / select(zero, splat(1.0f), x));
+  Floats inv;
+  invert(x, inv);
+  return inv;
 }
 
-/// Round to nearest even for |x| < 2^22, without a conversion.
-inline Floats roundEven(Floats x) {
-  const Floats magic = splat(12582912.0f); // 1.5 * 2^23
-  return (x + magic) - magic;
-}
-
-/// The nearest integer in [lo, hi].
 inline Floats level(Floats x, float lo, float hi) {
-  return roundEven(minOf(maxOf(x, splat(lo)), splat(hi)));
+  toLevel(x, lo, hi);
+  return x;
 }
 
 inline Floats roundToHalf(Floats x) {
