@@ -104,7 +104,7 @@ Status Engine::start() {
   Status status;
   try {
     thread_ = std::thread([this] { threadMain(); });
-    // For top -H and debuggers. Named from here, it has the name before it first runs.
+    // For top -H and debuggers. Named from here, it has the name when start() returns.
     pthread_setname_np(thread_.native_handle(), "axiom-engine");
     threaded_ = true;
   } catch (const std::system_error &error) {
