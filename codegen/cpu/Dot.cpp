@@ -10,24 +10,24 @@ using namespace mlir;
 /// follow two stripes side by side: their successors are asked for one pair ahead. Long stripes
 /// belong to models that no cache holds: what comes from memory is asked for earlier, into L2,
 /// since L1 has places for some 16 lines under way. For short ones the instructions would cost more
-/// than that brings.
-static void prefetchGroup(DotOps &ops, const DotShape &shape, Value at) {
+/// than that brings. `bytes`: what a step reads of a stripe from `at` on.
+static void prefetchStep(DotOps &ops, const DotShape &shape, Value at, int64_t bytes) {
   constexpr int64_t kLongStripe = 8192, kIntoL2 = 8192;
   struct Distance {
     int64_t bytes;
     int level;
   };
   SmallVector<Distance> ahead;
-  if (shape.tokens > 2)
+  if (shape.tokens > kFewTokens)
     ahead = {{ops.stripes * shape.stripeBytes, 1}};
   else if (shape.stripeBytes < kLongStripe)
     ahead = {{3072, 1}};
   else
     ahead = {{2048, 1}, {kIntoL2, 2}};
-  for (auto [bytes, level] : ahead)
+  for (auto [distance, level] : ahead)
     for (int64_t s = 0; s < ops.stripes; ++s)
-      for (int64_t line = 0; line < plan::groupBytes(shape.format); line += 64)
-        ops.e.prefetch(ops.e.at(at, s * shape.stripeBytes + bytes + line), level);
+      for (int64_t line = 0; line < bytes; line += 64)
+        ops.e.prefetch(ops.e.at(at, s * shape.stripeBytes + distance + line), level);
 }
 
 /// Whether the f32 sums lie in memory, in the cache of level 1: 16 registers do not hold them
@@ -39,7 +39,36 @@ static bool sumsInMemory(const CpuLevel &level, const DotShape &shape) {
 /// Whether the f16 factors of a run are read and converted for each group instead of kept.
 static bool rereadsFactors(const CpuLevel &level, const DotShape &shape) {
   bool crowded = level.dot == DotKind::Maddubs ? shape.tokens > 1 : sumsInMemory(level, shape);
-  return level.registers < 32 && crowded;
+  return level.registers < 32 && (crowded || shape.format == AXM_FORMAT_Q6);
+}
+
+/// body(g, at, carried) for `count` groups, the first of them at `base`. Few tokens take two groups
+/// a step: no group is a whole number of cache lines, and a line that two of them share would be
+/// asked for twice.
+static SmallVector<Value>
+eachGroup(DotOps &ops, const DotShape &shape, Value base, Value count, ValueRange inits,
+          function_ref<SmallVector<Value>(Value, Value, ValueRange)> body) {
+  Emit &e = ops.e;
+  int64_t bytes = plan::groupBytes(shape.format);
+  bool few = e.level.registers < 32;
+  // LLVM would mix the two groups' products, for whose weights there are not enough registers.
+  bool apart = few && e.level.dot == DotKind::Vnni;
+  auto steps = [&](Value from, Value to, int64_t n, ValueRange inits) {
+    return e.loop(from, to, n, inits, [&](Value g, ValueRange carried) {
+      Value at = e.at(base, e.mul(g, e.i64c(bytes)));
+      prefetchStep(ops, shape, at, n * bytes);
+      SmallVector<Value> values = body(g, at, carried);
+      if (n == 1)
+        return values;
+      for (Value &value : values)
+        value = apart ? e.opaque(value, /*ordered=*/true) : value;
+      return body(e.add(g, e.i64c(1)), e.at(at, bytes), values);
+    });
+  };
+  if (shape.tokens > (few ? 1 : kFewTokens))
+    return steps(e.i64c(0), count, 1, inits);
+  Value even = e.and_(count, e.i64c(~int64_t(1)));
+  return steps(even, count, 1, steps(e.i64c(0), even, 2, inits));
 }
 
 SmallVector<Value> forGroups(DotOps &ops, const DotShape &shape, const DotArgs &a, Value weights,
@@ -47,14 +76,13 @@ SmallVector<Value> forGroups(DotOps &ops, const DotShape &shape, const DotArgs &
   Emit &e = ops.e;
   int64_t bytes = plan::groupBytes(shape.format), header = plan::runBytes(shape.format);
   if (!header)
-    return e.loop(e.i64c(0), a.groups, 1, inits, [&](Value g, ValueRange carried) {
-      Value at = e.at(weights, e.mul(g, e.i64c(bytes)));
-      prefetchGroup(ops, shape, at);
-      bool min = shape.format == AXM_FORMAT_Q4F16;
-      return body({g, e.at(at, min ? 32 : 16), [&] { return ops.halves(at); },
-                   [&] { return min ? ops.halves(e.at(at, 16)) : Value(); }},
-                  carried);
-    });
+    return eachGroup(ops, shape, weights, a.groups, inits,
+                     [&](Value g, Value at, ValueRange carried) {
+                       bool min = shape.format == AXM_FORMAT_Q4F16;
+                       return body({g, e.at(at, min ? 32 : 16), [&] { return ops.halves(at); },
+                                    [&] { return min ? ops.halves(e.at(at, 16)) : Value(); }},
+                                   carried);
+                     });
   // q4, q6: runs of up to 8 groups behind their f16 {d, dm} or {d}; the first one may be shorter.
   bool six = shape.format == AXM_FORMAT_Q6;
   Value count = e.udiv(e.add(e.sub(a.groups, a.firstRun), e.i64c(7)), e.i64c(8));
@@ -81,10 +109,8 @@ SmallVector<Value> forGroups(DotOps &ops, const DotShape &shape, const DotArgs &
         SmallVector<Value> start(carried.drop_front(2));
         start.push_back(factors);
         SmallVector<Value> mine =
-            e.loop(e.i64c(0), length, 1, start, [&](Value g, ValueRange inner) {
-              Value block = e.at(at, e.mul(g, e.i64c(bytes)));
+            eachGroup(ops, shape, at, length, start, [&](Value g, Value block, ValueRange inner) {
               Value from = reread ? e.opaque(inner.back()) : inner.back();
-              prefetchGroup(ops, shape, block);
               auto scale = [&] {
                 Value factor = reread ? first(from) : d;
                 return six ? factor : e.fmul(factor, ops.small(block));
@@ -218,7 +244,7 @@ void emitQuantizedDot(Emit &e, const DotShape &shape, const DotArgs &a) {
   if (sumsInMemory(e.level, shape))
     array = e.opaque(e.stack(32 * shape.tokens));
   // Few tokens are bound by memory, which likes one stream better than two.
-  int64_t width = shape.tokens >= 4 ? e.level.stripes : 1;
+  int64_t width = shape.tokens > kFewTokens ? e.level.stripes : 1;
   DotOps wide(e, width, shape.stripeBytes), single(e, 1, shape.stripeBytes);
   Value whole = e.mul(e.udiv(a.stripes, e.i64c(width)), e.i64c(width));
   e.loop(e.i64c(0), whole, width, [&](Value stripe) { emitBlock(wide, shape, a, stripe, array); });

@@ -12,6 +12,9 @@ namespace axiom::codegen {
 /// Tokens whose sums the registers of a level with 512 bits hold, and those of a matrix tile.
 inline constexpr int64_t kSumTokens = 16;
 
+/// Up to so many tokens wait for the weights' bytes and not for their multiplies.
+inline constexpr int64_t kFewTokens = 2;
+
 /// What a dot function is generated for. Distances are constants, so that the tokens of a tile need
 /// one pointer and not one each.
 struct DotShape {

@@ -45,8 +45,15 @@ Value DotOps::maddubs(Value u, Value s) {
   return e.intrinsic("llvm.x86.avx2.pmadd.ub.sw", e.vec(16, e.i16), {u, s});
 }
 
+/// The 32-bit lanes of a register of integers.
+Type DotOps::wordsOf(Value integers) const {
+  auto type = cast<VectorType>(integers.getType());
+  return e.vec(type.getNumElements() * type.getElementTypeBitWidth() / 32, e.i32);
+}
+
 Value DotOps::plainDot(Value a, bool unsignedA, Value b, int64_t parts) {
   // A part is taken out of its 32-bit lane by shifting it to the top and down again.
+  Type i = wordsOf(a);
   int64_t bits = 32 / parts;
   auto part = [&](Value lanes, int64_t which, bool isUnsigned) {
     Value top = e.shl(e.bitcast(lanes, i), 32 - bits * (which + 1));
@@ -63,15 +70,19 @@ Value DotOps::plainDot(Value a, bool unsignedA, Value b, int64_t parts) {
 Value DotOps::maddwd(Value a, Value b) {
   if (e.level.plainDots)
     return plainDot(a, false, b, 2);
-  return e.intrinsic(stripes == 1 ? "llvm.x86.avx2.pmadd.wd" : "llvm.x86.avx512.pmaddw.d.512", i,
-                     {a, b});
+  Type to = wordsOf(a);
+  return e.intrinsic(to == e.vec(8, e.i32) ? "llvm.x86.avx2.pmadd.wd"
+                                           : "llvm.x86.avx512.pmaddw.d.512",
+                     to, {a, b});
 }
 
 Value DotOps::dpbusd(Value acc, Value u, Value s) {
   if (e.level.plainDots)
     return e.add(acc, plainDot(u, true, s, 4));
-  return e.intrinsic(stripes == 1 ? "llvm.x86.avx512.vpdpbusd.256" : "llvm.x86.avx512.vpdpbusd.512",
-                     i, {acc, u, s});
+  Type to = acc.getType();
+  return e.intrinsic(to == e.vec(8, e.i32) ? "llvm.x86.avx512.vpdpbusd.256"
+                                           : "llvm.x86.avx512.vpdpbusd.512",
+                     to, {acc, u, s});
 }
 
 Value DotOps::sdot(Value acc, Value w, Value &four, Value acts, int64_t j) {
@@ -132,6 +143,8 @@ Value DotOps::nibble(MutableArrayRef<Value> raw, Value at, int64_t j) {
 }
 
 void DotOps::nibbleDots(Value at, ArrayRef<Value> acts, Done done) {
+  if (wide(acts.size()))
+    return wideNibbleDots(at, acts, done);
   SmallVector<Value> raw(4), dots(acts.size()), fours(2 * acts.size());
   bool inner = few() && (vnni() || acts.size() == 1);
   // Registers j and j + 4 come from the same bytes, which are given up early.
@@ -176,6 +189,8 @@ void DotOps::nibbleDots(Value at, ArrayRef<Value> acts, Done done) {
 }
 
 void DotOps::byteDots(Value at, ArrayRef<Value> acts, ArrayRef<Value> sums, Done done) {
+  if (wide(acts.size()))
+    return wideByteDots(at, acts, sums, done);
   SmallVector<Value> dots(acts.size()), fours(2 * acts.size());
   Value magnitude[8];
   auto make = [&](int64_t j) {
@@ -237,6 +252,8 @@ Value DotOps::pairOf(Value low, Value high) {
 }
 
 void DotOps::sixBitDots(Value at, ArrayRef<Value> acts, ArrayRef<Value> sums, Done done) {
+  if (wide(acts.size()))
+    return wideSixBitDots(at, acts, sums, done);
   Type words = e.vec(2 * rows, e.i16);
   Value scale[2], high[2];
   SmallVector<Value> totals(acts.size()), dots(acts.size()), fours(2 * acts.size()), raw(4);
@@ -295,6 +312,8 @@ void DotOps::sixBitDots(Value at, ArrayRef<Value> acts, ArrayRef<Value> sums, Do
     Value sum = j % 4 == 0 ? e.intOf(i, 0) : dot;
     dot = sdot() ? sdot(sum, w, fours[2 * t + j / 4], acts[t], j)
                  : dpbusd(sum, w, splatBytes(e.at(acts[t], 4 * j), bytes));
+    if (inner) // or its activations wait in a register
+      dot = e.opaque(dot, /*ordered=*/true);
     if (j % 4 != 3)
       return;
     add(totals[t], e.mul(dot, scaleOf(part)));

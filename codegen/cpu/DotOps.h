@@ -49,6 +49,12 @@ private:
   /// Whether a group's weights and a few tokens' sums fill the registers, so that the order of
   /// things is not left to LLVM (Emit::opaque).
   bool few() const { return e.level.registers < 32; }
+  /// Whether a stripe is taken in registers of 64 bytes, two times 4 k of each row (DotWide.cpp).
+  bool wide(size_t tokens) const;
+  void wideNibbleDots(Value at, llvm::ArrayRef<Value> acts, Done done);
+  void wideByteDots(Value at, llvm::ArrayRef<Value> acts, llvm::ArrayRef<Value> sums, Done done);
+  void wideSixBitDots(Value at, llvm::ArrayRef<Value> acts, llvm::ArrayRef<Value> sums, Done done);
+  Type wordsOf(Value integers) const;
   /// 4 bytes repeated over all rows.
   Value splatBytes(Value address, Type to);
   /// {low, high} as the two int16 of each 32-bit lane.
