@@ -45,15 +45,14 @@ Value DotOps::maddubs(Value u, Value s) {
   return e.intrinsic("llvm.x86.avx2.pmadd.ub.sw", e.vec(16, e.i16), {u, s});
 }
 
-/// The 32-bit lanes of a register of integers.
-Type DotOps::wordsOf(Value integers) const {
+Type DotOps::lanesOf(Value integers) const {
   auto type = cast<VectorType>(integers.getType());
   return e.vec(type.getNumElements() * type.getElementTypeBitWidth() / 32, e.i32);
 }
 
 Value DotOps::plainDot(Value a, bool unsignedA, Value b, int64_t parts) {
   // A part is taken out of its 32-bit lane by shifting it to the top and down again.
-  Type i = wordsOf(a);
+  Type i = lanesOf(a);
   int64_t bits = 32 / parts;
   auto part = [&](Value lanes, int64_t which, bool isUnsigned) {
     Value top = e.shl(e.bitcast(lanes, i), 32 - bits * (which + 1));
@@ -70,7 +69,7 @@ Value DotOps::plainDot(Value a, bool unsignedA, Value b, int64_t parts) {
 Value DotOps::maddwd(Value a, Value b) {
   if (e.level.plainDots)
     return plainDot(a, false, b, 2);
-  Type to = wordsOf(a);
+  Type to = lanesOf(a);
   return e.intrinsic(to == e.vec(8, e.i32) ? "llvm.x86.avx2.pmadd.wd"
                                            : "llvm.x86.avx512.pmaddw.d.512",
                      to, {a, b});

@@ -1,6 +1,6 @@
 // What an instruction-set level does inside one group of 32 along K: weights to registers, exact
 // integer dots with the activations of some tokens. A register holds S = 1 or 2 stripes of 8 rows,
-// or the first or last 4 rows of one, and 4 k of each row.
+// or the first or last 4 rows of one, and 4 k of each row; in DotWide.cpp one stripe and 8 k.
 #ifndef AXIOM_CODEGEN_CPU_DOTOPS_H
 #define AXIOM_CODEGEN_CPU_DOTOPS_H
 
@@ -54,7 +54,8 @@ private:
   void wideNibbleDots(Value at, llvm::ArrayRef<Value> acts, Done done);
   void wideByteDots(Value at, llvm::ArrayRef<Value> acts, llvm::ArrayRef<Value> sums, Done done);
   void wideSixBitDots(Value at, llvm::ArrayRef<Value> acts, llvm::ArrayRef<Value> sums, Done done);
-  Type wordsOf(Value integers) const;
+  /// The 32-bit lanes of a register of integers.
+  Type lanesOf(Value integers) const;
   /// 4 bytes repeated over all rows.
   Value splatBytes(Value address, Type to);
   /// {low, high} as the two int16 of each 32-bit lane.
