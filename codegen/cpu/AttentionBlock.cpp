@@ -73,17 +73,26 @@ int64_t AttentionBlock::outputParts(int64_t rows) const {
   return (vectors + full - 1) / full + (padded % lanes ? 1 : 0);
 }
 
-/// Where part `index` of the block's inner loops, scores first, starts to prefetch: the loops
+/// Bytes that half a row's softmax prefetches, so that memory is not idle meanwhile. A tile's rows
+/// do not wait for memory.
+int64_t AttentionBlock::softmaxAhead(bool single) const {
+  return single ? std::min<int64_t>(256, spec.kvHeadBytes / (8 * group) / 64 * 64) : 0;
+}
+
+/// Where part `index` of the block's inner loops starts to prefetch: scores, softmax and outputs
 /// together run once over the lines of `next` in their order, which suits the hardware's own
 /// prefetching, and evenly, so that the memory is never idle. A line may come twice.
-AttentionBlock::Ahead AttentionBlock::aheadOf(const Rows &rows, Value block, Value next,
-                                              Value index, bool output) {
-  int64_t bytes = spec.kvHeadBytes;
+AttentionBlock::Ahead AttentionBlock::aheadOf(const Rows &rows, Value block, Value next, Work work,
+                                              Value index) {
+  int64_t bytes = spec.kvHeadBytes, each = softmaxAhead(rows.single), softmax = 2 * group * each;
   int64_t scoreSteps = scoreParts(rows.count) * dim, outputSteps = outputParts(rows.count) * kBlock;
-  int64_t stride = (bytes + scoreSteps + outputSteps - 1) / (scoreSteps + outputSteps);
+  int64_t stride = (bytes - softmax + scoreSteps + outputSteps - 1) / (scoreSteps + outputSteps);
+  if (work == Work::Softmax)
+    return {e.at(next, scoreSteps * stride), each};
+  bool output = work == Work::Output;
   Value from = e.mul(index, e.i64c((output ? kBlock : dim) * stride));
   if (output)
-    from = e.add(from, e.i64c(scoreSteps * stride));
+    from = e.add(from, e.i64c(scoreSteps * stride + softmax));
   Value inside = e.cmp(CmpIPredicate::ult, from, e.i64c(bytes));
   return {e.select(inside, e.at(next, from), block), stride};
 }
@@ -135,7 +144,7 @@ void AttentionBlock::emitScores(const Rows &rows, Value block, Value next) {
   // Parts without a valid position are left out: their scores are removed by select anyway.
   auto part = [&](Value vector, int64_t width) {
     Value keys = e.at(block, e.mul(vector, e.i64c(lanes * bytes)));
-    Ahead ahead = aheadOf(rows, block, next, e.udiv(vector, e.i64c(full)), false);
+    Ahead ahead = aheadOf(rows, block, next, Work::Scores, e.udiv(vector, e.i64c(full)));
     SmallVector<Value> zero(count * width, e.floatOf(v, 0.0f));
     SmallVector<Value> sums =
         e.loop(e.i64c(0), e.i64c(dim), 1, zero, [&](Value d, ValueRange carried) {
@@ -187,7 +196,7 @@ SmallVector<Value> AttentionBlock::expTogether(ArrayRef<Value> x) {
 }
 
 /// Scores to weights in place, max and sum of each row. `whole`: every position is valid.
-void AttentionBlock::emitSoftmax(const Rows &all, Value rows, Value block, bool whole) {
+void AttentionBlock::emitSoftmax(const Rows &all, Value rows, Value block, Value next, bool whole) {
   Value minusInf = e.bitcast(e.intOf(v8i, 0xff800000u), v8), zero = e.floatOf(v8, 0.0f), first;
   if (!whole) {
     Value lanes = arith::ConstantOp::create(
@@ -195,6 +204,7 @@ void AttentionBlock::emitSoftmax(const Rows &all, Value rows, Value block, bool 
         DenseElementsAttr::get(cast<VectorType>(v8i), ArrayRef<int32_t>{0, 1, 2, 3, 4, 5, 6, 7}));
     first = e.add(lanes, e.splat(e.trunc(all.start, e.i32), v8i));
   }
+  Ahead ahead = aheadOf(all, block, next, Work::Softmax);
   auto scoresOf = [&](Value row) { return rowAt(e.at(all.scratch, layout.scores), row, 256); };
   // In two passes, so that the rows' chains of dependent steps overlap.
   e.loop(e.i64c(0), rows, 1, [&](Value row) {
@@ -215,6 +225,7 @@ void AttentionBlock::emitSoftmax(const Rows &all, Value rows, Value block, bool 
     // Four vectors at a time, which need no spills; the sum is that of the halving.
     Value sum = e.loop(e.i64c(0), e.i64c(2), 1, {zero}, [&](Value half, ValueRange before) {
       SmallVector<Value> offset, x;
+      prefetch(ahead, e.add(e.shl(row, 1), half));
       for (int64_t v = 0; v < 8; v += 2) {
         offset.push_back(e.add(e.shl(half, 5), e.i64c(32 * v)));
         x.push_back(e.fsub(e.load(v8, e.at(at, offset.back())), splat));
@@ -273,7 +284,7 @@ void AttentionBlock::emitOutput(const Rows &rows, Value block, Value next) {
   auto part = [&](Value feature, int64_t width, int64_t n, Value index) {
     Type v = e.vec(n, e.f32);
     Value values = e.at(e.at(block, e.mul(feature, e.i64c(bytes))), valueBytes);
-    Ahead ahead = aheadOf(rows, block, next, index, true);
+    Ahead ahead = aheadOf(rows, block, next, Work::Output, index);
     // Rows from firstRow on see positions from `from` to `to`, all or some of them.
     auto chain = [&](Value from, Value to, bool some, int64_t firstRow,
                      ArrayRef<Value> sums) -> SmallVector<Value> {
@@ -366,8 +377,8 @@ void AttentionBlock::emitBlock(Value scratch, Value query, Value state, Value bl
   };
   forRuns([&](const Rows &run) { emitScores(run, block, next); });
   e.when(
-      whole, [&] { emitSoftmax(rows, count, block, true); },
-      [&] { emitSoftmax(rows, count, block, false); });
+      whole, [&] { emitSoftmax(rows, count, block, next, true); },
+      [&] { emitSoftmax(rows, count, block, next, false); });
   emitFactors(scratch, e.at(state, stateLayout.max), e.at(state, stateLayout.sum),
               e.at(scratch, layout.blockMax), e.at(scratch, layout.blockSum), count);
   forRuns([&](const Rows &run) { emitOutput(run, block, next); });

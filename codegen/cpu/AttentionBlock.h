@@ -49,7 +49,7 @@ private:
   void emitBlock(Value scratch, Value query, Value state, Value block, Value next, Value start,
                  Value oldest, Value newest, Value rows);
   void emitScores(const Rows &rows, Value block, Value next);
-  void emitSoftmax(const Rows &all, Value rows, Value block, bool whole);
+  void emitSoftmax(const Rows &all, Value rows, Value block, Value next, bool whole);
   llvm::SmallVector<Value> expTogether(llvm::ArrayRef<Value> x);
   void emitFactors(Value scratch, Value max, Value sum, Value blockMax, Value blockSum, Value rows);
   void emitOutput(const Rows &rows, Value block, Value next);
@@ -72,7 +72,9 @@ private:
     Value start;
     int64_t stride; ///< bytes per step
   };
-  Ahead aheadOf(const Rows &rows, Value block, Value next, Value index, bool output);
+  enum class Work { Scores, Softmax, Output };
+  int64_t softmaxAhead(bool single) const;
+  Ahead aheadOf(const Rows &rows, Value block, Value next, Work work, Value index = {});
   void prefetch(const Ahead &ahead, Value step);
 
   Emit &e;
