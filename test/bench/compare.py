@@ -121,10 +121,10 @@ class Axiom:
     def __init__(self, args):
         self.args = args
 
-    def bench(self, *options, **wanted):
+    def bench(self, *options, repetitions=1, **wanted):
         args = self.args
-        rows = json.loads(command([args.axiom_bench, args.axm, "-t", args.threads, "-r", 1, "-o", "json", *args.axiom_args.split(),
-                                   *options])[0])
+        rows = json.loads(command([args.axiom_bench, args.axm, "-t", args.threads, "-r", repetitions, "-o", "json",
+                                   *args.axiom_args.split(), *options])[0])
         found = [r for r in rows if all(r[k] == v for k, v in wanted.items())]
         if len(found) != 1:
             raise SystemExit(f"axiom-bench gave {len(found)} rows with {wanted}: {rows}")
@@ -152,7 +152,9 @@ class Axiom:
 
     def limits(self, row):
         options, wanted = self.options(row)
-        return self.bench(*options, "--limits", "--profile", **wanted)["limits"]
+        # The limits are measured between the repetitions: medians of both, where a repetition takes a second and not many.
+        repetitions = 3 if row in ("prefill", "decode") else 1
+        return self.bench(*options, "--limits", "--profile", repetitions=repetitions, **wanted)["limits"]
 
 
 class Peer:
