@@ -50,9 +50,8 @@ eachGroup(DotOps &ops, const DotShape &shape, Value base, Value count, ValueRang
           function_ref<SmallVector<Value>(Value, Value, ValueRange)> body) {
   Emit &e = ops.e;
   int64_t bytes = plan::groupBytes(shape.format);
-  bool few = e.level.registers < 32;
   // LLVM would mix the two groups' products, for whose weights there are not enough registers.
-  bool apart = few && e.level.dot == DotKind::Vnni;
+  bool apart = ops.few() && e.level.dot == DotKind::Vnni;
   auto steps = [&](Value from, Value to, int64_t n, ValueRange inits) {
     return e.loop(from, to, n, inits, [&](Value g, ValueRange carried) {
       Value at = e.at(base, e.mul(g, e.i64c(bytes)));
@@ -65,7 +64,7 @@ eachGroup(DotOps &ops, const DotShape &shape, Value base, Value count, ValueRang
       return body(e.add(g, e.i64c(1)), e.at(at, bytes), values);
     });
   };
-  if (shape.tokens > (few ? 1 : kFewTokens))
+  if (shape.tokens > (ops.few() ? 1 : kFewTokens))
     return steps(e.i64c(0), count, 1, inits);
   Value even = e.and_(count, e.i64c(~int64_t(1)));
   return steps(even, count, 1, steps(e.i64c(0), even, 2, inits));

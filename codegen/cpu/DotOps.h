@@ -22,6 +22,10 @@ public:
   const int64_t rows;  ///< lanes of 32 bits
   Type f, h, i, bytes; ///< a register of f32, f16, i32, i8
 
+  /// Whether a group's weights and a few tokens' sums fill the registers, so that the order of
+  /// things is not left to LLVM (Emit::opaque).
+  bool few() const { return e.level.registers < 32; }
+
   /// n elements (of 8 rows) at `at` of each stripe, side by side; or those of the half.
   Value loadEach(int64_t n, Type element, Value at);
   /// 8 f16 or unsigned bytes of each stripe as f32.
@@ -46,9 +50,6 @@ public:
 private:
   bool vnni() const { return e.level.dot == DotKind::Vnni; }
   bool sdot() const { return e.level.dot == DotKind::Sdot; }
-  /// Whether a group's weights and a few tokens' sums fill the registers, so that the order of
-  /// things is not left to LLVM (Emit::opaque).
-  bool few() const { return e.level.registers < 32; }
   /// Whether a stripe is taken in registers of 64 bytes, two times 4 k of each row (DotWide.cpp).
   bool wide(size_t tokens) const;
   void wideNibbleDots(Value at, llvm::ArrayRef<Value> acts, Done done);
