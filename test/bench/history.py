@@ -9,7 +9,7 @@
 Compared are a share for each row (decode: of the stream by the bytes that the plan names; others: of the vpmaddubsw + vpaddw peak by
 linear multiply-adds), for prefill that of the linear phases too, and the ratio to llama.cpp where both runs have one. One has fallen
 if its median is lower by more than --tolerance (0.15) and its best round is below the worst one of the history: what the rounds of one
-run differ by says nothing of a change. Exit 1 if one fell, 77 if there is nothing to compare with.
+run differ by says nothing of a change; so add refuses a run with a round below 0.6 of its median. Exit 1 if one fell, 77 if there is nothing to compare with.
 """
 import argparse
 import datetime
@@ -24,6 +24,7 @@ SKIP = 77
 MEMORY_BOUND = ("decode", "deep")
 ROWS = "prefill,decode,seq8,seq32"
 COMPARED = ("ratio", "share", "linear_phases_share")
+LOUD = 0.6  # of the median
 
 
 def figures(measures):
@@ -57,6 +58,12 @@ def entry(result, note):
     return {"date": datetime.date.today().isoformat(), "commit": commit, "note": note, "machine": result["machine"],
             "threads": result["threads"], "engines": result["engines"], "rounds": len(result["rounds"]),
             "rows": figures(result["measures"])}
+
+
+def loud(rows):
+    """Rounds so far below their median that no later fall could be told from them."""
+    return [f"{name} {key}: worst round {row[f'{key}_rounds'][0]:g}, median {row[key]:g}" for name, row in rows.items() for key in COMPARED
+            if f"{key}_rounds" in row and row[f"{key}_rounds"][0] < LOUD * row[key]]
 
 
 def compare(old, new, tolerance):
@@ -125,7 +132,11 @@ def main():
         show(history)
         return 0
     if args.command == "add":
-        history.append(entry(json.loads(args.result.read_text()), args.note))
+        new = entry(json.loads(args.result.read_text()), args.note)
+        if problems := loud(new["rows"]):
+            raise SystemExit(f"not added, a later fall would not show against such rounds (less than {LOUD:g} of the median); measure in a quieter hour: "
+                             + "; ".join(problems))
+        history.append(new)
         args.history.write_text(json.dumps(history, indent=1) + "\n")
         return 0
     if (args.result is None) == (not args.run):

@@ -113,6 +113,11 @@ def check_history(folder, problems):
         got = call("check", result)
         if got.status != status:
             problems.append(f"history.py check with share {share}, ratio {ratio}, spread {spread}, machine {cores}: exit {got.status}, {status} expected: {got.out}{got.err}")
+    for spread, status in ((0.45, 1), (0.35, 0)):
+        write(0.8, 2.0, "9", spread)
+        got = call("add", result, "--note", f"spread {spread}")
+        if got.status != status or (f"spread {spread}" in call("show").out) == bool(status):
+            problems.append(f"history.py add with spread {spread}: exit {got.status}, {status} expected: {got.out}{got.err}")
     if "the first" not in call("show").ok().out or "decode tokens_s 100, ratio 2, share 0.8\n" not in call("show").out:
         problems.append(f"history.py show: {call('show').out}")
 
